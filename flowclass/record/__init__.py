@@ -1,0 +1,1 @@
+"""What the data are: records as lists of Field; no behaviour."""
