@@ -1,0 +1,1 @@
+"""Where packets come from: capture files, streams and memory, all giving PacketBlock."""
