@@ -1,0 +1,1 @@
+"""The flow meter: packets to biflows, media streams, expiry."""

@@ -1,0 +1,216 @@
+"""Kernel module: how flows end: timeouts, TCP end, eviction from a full table, the end of the capture.
+
+Eviction policy: of the next EVICT_LOOK rows in table order, flows of a single packet go first, then the one silent
+longest. So a flood of new flows sheds its own one-packet flows, and calls in progress stay.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from flowclass.apps._fused import collect_reasons
+from flowclass.dissect.hash import biflow_hash, multiply_fold
+from flowclass.features.row import fill_row
+from flowclass.flow.reassembly import release_hello
+from flowclass.flow.streams import CONFIRMED, release_streams
+from flowclass.flow.table import ONE, remove
+from flowclass.jit import entry, fused, kernel
+from flowclass.record.status import EndReason
+from flowclass.record.verdict import App, Kind, Strength
+
+EVICT_LOOK = 8
+#: Fewer payload packets than this give the model nothing to judge by.
+MODEL_PAYLOAD_PACKETS = 2
+#: Packets in confirmed streams that make a call's flow a media flow; fewer are a probe.
+MEDIA_PACKETS = 3
+#: Key of flow_id: the hexadecimal digits of pi, because an id must be the same in every run, unlike the table's hash.
+ID_SEED = np.array([0x243F6A8885A308D3, 0x13198A2E03707344], np.uint64)
+
+
+@kernel
+def has_expired(flow: Any, now_ns: int, meter: Any) -> bool:
+    """Whether a flow's silence, as seen from ``now_ns``, is over its timeout.
+
+    Time that runs backward by more than the timeout (captures stitched together) ends a flow too.
+    """
+    silence = now_ns - np.int64(flow["last_ns"])
+    if flow["closed"] and silence > meter["linger_ns"]:
+        return True
+    return silence > meter["idle_ns"] or -silence > meter["idle_ns"]
+
+
+@kernel
+def stream_packets(streams: Any, body: Any, counts: Any) -> None:
+    """Sum the packets of the flow's confirmed streams by direction."""
+    counts[0] = 0
+    counts[1] = 0
+    at = np.int64(body["stream_head"])
+    while at >= 0:
+        stream = streams[at]
+        if stream["state"] == CONFIRMED:
+            counts[np.int64(stream["direction"])] += stream["packets"]
+        at = np.int64(stream["next"])
+
+
+@fused
+def hand_out(state: Any, row: int, reason: int) -> None:
+    """Write the flow as it stands to the next ready record, with a feature row when evidence does not decide."""
+    meter = state.meter[0]
+    flow = state.hot[row]
+    body = state.body[row]
+    out = state.ready[np.int64(meter["ready"])]
+    meter["ready"] += 1
+    key_hash = biflow_hash(
+        flow["src_hi"], flow["src_lo"], flow["dst_hi"], flow["dst_lo"], flow["sport"], flow["dport"], flow["proto"],
+        ID_SEED,
+    )
+    out["flow_id"] = multiply_fold(key_hash | ONE, np.uint64(body["origin_ns"]) ^ ID_SEED[0])
+    out["src_hi"] = flow["src_hi"]
+    out["src_lo"] = flow["src_lo"]
+    out["dst_hi"] = flow["dst_hi"]
+    out["dst_lo"] = flow["dst_lo"]
+    out["sport"] = flow["sport"]
+    out["dport"] = flow["dport"]
+    out["proto"] = flow["proto"]
+    out["version"] = flow["version"]
+    out["first_ns"] = body["first_ns"]
+    out["last_ns"] = flow["last_ns"]
+    out["origin_ns"] = body["origin_ns"]
+    out["first_frame"] = body["first_frame"]
+    out["end_reason"] = reason
+    out["piece"] = body["piece"]
+    out["payload_packets"] = body["payload_packets"]
+    out["decided_at_packet"] = body["decided_at_packet"]
+    out["anomalies"] = body["anomalies"]
+    out["app"] = body["app"]
+    out["strength"] = body["strength"]
+    out["also"] = body["also"]
+    out["streams"] = body["streams"]
+    out["resolved_app"] = body["resolved_app"]
+    out["slot"] = row
+    for direction in range(2):
+        out["packets"][direction] = body["packets"][direction]
+        out["bytes"][direction] = body["bytes"][direction]
+        out["tcp_flags"][direction] = body["tcp_flags"][direction]
+    stream_packets(state.streams, body, out["stream_packets"])
+    out["kind"] = final_kind(body, out)
+    out["depth"] = body["depth"]
+    for layer in range(out["tunnel_kind"].size):
+        out["tunnel_kind"][layer] = body["tunnel_kind"][layer]
+        out["tunnel_id"][layer] = body["tunnel_id"][layer]
+    collect_reasons(body["apps"], out["reasons"])
+    out["features_row"] = -1
+    undecided = body["app"] == App.UNKNOWN and body["payload_packets"] >= MODEL_PAYLOAD_PACKETS
+    if undecided or meter["features_always"]:
+        features_row = np.int64(meter["ready_rows"])
+        meter["ready_rows"] = features_row + 1
+        out["features_row"] = features_row
+        fill_row(flow, body, state.streams, state.features[features_row])
+        state.stats[0]["model_rows"] += np.uint64(1)
+    state.stats[0]["flows_ended"][reason] += np.uint64(1)
+
+
+@kernel
+def final_kind(body: Any, out: Any) -> int:
+    """Return the kind by evidence; a call's relay or socket that carried media streams is call media."""
+    kind = np.int64(body["kind"])
+    if kind == Kind.CALL_SIGNALLING and out["stream_packets"][0] + out["stream_packets"][1] >= MEDIA_PACKETS:
+        return np.int64(Kind.CALL_MEDIA)
+    return kind
+
+
+@fused
+def end_flow(state: Any, row: int, reason: int) -> None:
+    """Hand a flow out and, unless it only reached the active timeout, free its row."""
+    hand_out(state, row, reason)
+    if reason != EndReason.ACTIVE_TIMEOUT:
+        release_streams(state.streams, state.meter[0], state.body[row])
+        release_hello(state.hellos, state.body[row], row)
+        remove(state, row)
+
+
+@kernel
+def end_reason(flow: Any) -> int:
+    """Return the reason with which a flow ends whose time is over."""
+    return np.int64(EndReason.END_OF_FLOW) if flow["closed"] else np.int64(EndReason.IDLE_TIMEOUT)
+
+
+@kernel
+def next_hand(meter: Any) -> int:
+    """Move the sweep's hand to the next row ever used, and return it."""
+    hand = np.int64(meter["hand"]) + 1
+    if hand >= meter["high_row"]:
+        hand = 0
+    meter["hand"] = hand
+    return hand
+
+
+@kernel
+def swept_row(hot: Any, meter: Any, now_ns: int) -> int:
+    """Look at one row; return it when its flow's time is over, else -1."""
+    if meter["live"] == 0:
+        return -1
+    row = next_hand(meter)
+    return row if hot[row]["in_use"] and has_expired(hot[row], now_ns, meter) else -1
+
+
+@kernel
+def row_to_evict(hot: Any, meter: Any) -> int:
+    """Return the flow that makes room in a full table: the one chosen before if it still has one packet, else a new one."""
+    chosen = np.int64(meter["victim"]) - 1
+    if chosen >= 0 and hot[chosen]["in_use"] and hot[chosen]["packets"] == 1:
+        return chosen
+    return choose_victim(hot, meter)
+
+
+@kernel
+def choose_victim(hot: Any, meter: Any) -> int:
+    """Choose a flow by the policy above, from where the hand stands."""
+    victim = next_hand(meter)
+    for _ in range(EVICT_LOOK - 1):
+        row = next_hand(meter)
+        flow = hot[row]
+        best = hot[victim]
+        if (flow["packets"] == 1) != (best["packets"] == 1):
+            if flow["packets"] == 1:
+                victim = row
+        elif flow["last_ns"] < best["last_ns"]:
+            victim = row
+    return victim
+
+
+@entry
+def sweep_table(now_ns: int, start: int, state: Any) -> int:
+    """End all flows from row ``start`` on that have expired by ``now_ns``; return the next row, or -1 when through.
+
+    The idle tick of a silent wire: the caller takes the ready records and calls again until -1.
+    """
+    meter = state.meter[0]
+    for row in range(start, meter["high_row"]):
+        if meter["ready"] >= state.ready.size:
+            return row
+        flow = state.hot[row]
+        if flow["in_use"] and has_expired(flow, now_ns, meter):
+            end_flow(state, row, end_reason(flow))
+    return -1
+
+
+@entry
+def drain_table(start: int, state: Any) -> int:
+    """End every flow from row ``start`` on because the capture is over; return the next row, or -1 when through."""
+    meter = state.meter[0]
+    for row in range(start, meter["high_row"]):
+        if meter["ready"] >= state.ready.size:
+            return row
+        flow = state.hot[row]
+        if flow["in_use"]:
+            reason = EndReason.FORCED_END
+            if flow["closed"]:
+                reason = EndReason.END_OF_FLOW
+            elif has_expired(flow, meter["clock_ns"], meter):
+                # The sweep had not come round yet: the reason must not depend on where its hand stood.
+                reason = EndReason.IDLE_TIMEOUT
+            end_flow(state, row, reason)
+    return -1

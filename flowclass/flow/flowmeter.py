@@ -1,0 +1,86 @@
+"""Host module: FlowMeter, the meter's memory and kernels as one object."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from flowclass.flow.expire import drain_table, sweep_table
+from flowclass.flow.meter import meter_block
+from flowclass.flow.state import MeterSettings, new_state
+from flowclass.record.status import Status
+
+
+class FlowBatch(NamedTuple):
+    """Finished flows, valid until the next batch is asked for.
+
+    Attributes
+    ----------
+    flows : FLOW[n]
+    features : float32[m, FEATURE_COUNT]; ``flows["features_row"]`` points into it
+    """
+
+    flows: np.ndarray
+    features: np.ndarray
+
+
+class FlowMeter:
+    """Packets in, finished flows out.
+
+    Parameters
+    ----------
+    settings : see MeterSettings
+    """
+
+    def __init__(self, settings: MeterSettings | None = None) -> None:
+        self.settings = settings or MeterSettings()
+        self._state = new_state(self.settings)
+
+    @property
+    def stats(self) -> np.void:
+        """The meter's STATS row."""
+        return self._state.stats[0]  # type: ignore[no-any-return]
+
+    @property
+    def live_flows(self) -> int:
+        """Flows in the table now."""
+        return int(self._state.meter["live"][0])
+
+    def add(self, data: np.ndarray, refs: np.ndarray, first_frame: int) -> Iterator[FlowBatch]:
+        """Meter a block of frames (uint8[:], PACKET_REF[n]); yield the flows that ended."""
+        start = 0
+        while start < refs.size:
+            start = meter_block(data, refs, start, first_frame, self._state)
+            yield from self._take()
+
+    def sweep(self, now_ns: int) -> Iterator[FlowBatch]:
+        """End what has been silent too long at ``now_ns``: for a wire on which nothing comes."""
+        row = 0
+        while row >= 0:
+            row = sweep_table(now_ns, row, self._state)
+            yield from self._take()
+
+    def drain(self) -> Iterator[FlowBatch]:
+        """End every flow: the capture is over."""
+        row = 0
+        while row >= 0:
+            row = drain_table(row, self._state)
+            yield from self._take()
+
+    def count_filtered(self, packets: int, wire_bytes: int) -> None:
+        """Book packets that the user's filter kept from the meter."""
+        stats = self._state.stats[0]
+        stats["packets_read"] += np.uint64(packets)
+        stats["bytes_read"] += np.uint64(wire_bytes)
+        stats["ignored_packets"][Status.FILTERED] += np.uint64(packets)
+        stats["ignored_bytes"][Status.FILTERED] += np.uint64(wire_bytes)
+
+    def _take(self) -> Iterator[FlowBatch]:
+        meter = self._state.meter[0]
+        ready, rows = int(meter["ready"]), int(meter["ready_rows"])
+        if ready:
+            yield FlowBatch(self._state.ready[:ready], self._state.features[:rows])
+            meter["ready"] = 0
+            meter["ready_rows"] = 0

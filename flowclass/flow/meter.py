@@ -1,0 +1,375 @@
+"""Kernel module: the meter: one block of frames in, finished flow records out.
+
+`meter_block` is what Python calls, a few times per block. It works in batches: dissect BATCH_PACKETS frames, fetch
+the flow rows they will touch, then meter packet by packet in capture order. Nothing depends on where a block or a
+batch ends: expiry, eviction and sweeping are decided by packet count and capture time alone.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from flowclass.apps._fused import collect_reasons, observe_apps
+from flowclass.apps.decide import decide
+from flowclass.dissect.duplicate import is_duplicate
+from flowclass.dissect.packet import dissect_packet
+from flowclass.dissect.payload import inspect
+from flowclass.flow.expire import choose_victim, end_flow, end_reason, has_expired, row_to_evict, swept_row
+from flowclass.flow.reassembly import join_hello
+from flowclass.flow.record import BODY, LINE_BYTES, WINDOW_PACKETS
+from flowclass.flow.resolved import learn_answers, resolved_app
+from flowclass.flow.streams import MAX_REJECTS, add_media, update_stream
+from flowclass.flow.table import find, first_slot, insert, likely_row
+from flowclass.flow.window import add_to_window
+from flowclass.jit import entry, fused, kernel, prefetch
+from flowclass.dissect.load import be32, u8
+from flowclass.record.message import HEAD_BYTES, MessageKind
+from flowclass.record.packet import Fragment
+from flowclass.record.status import Anomaly, EndReason, Status
+from flowclass.record.verdict import App, Kind, Strength
+
+TCP, UDP = 6, 17
+FIN, SYN, RST, ACK = 0x01, 0x02, 0x04, 0x10
+#: Most records one packet can finish: its own flow's last piece, one evicted, one swept.
+RECORDS_PER_PACKET = 3
+OWN_FLOW, MAKE_ROOM = 0, 1
+#: One row of the table is looked at for expiry with every so many packets.
+SWEEP_EVERY = 4
+SECOND_NS = 1_000_000_000
+BODY_BYTES = BODY.itemsize
+#: Lines of a BODY row that a packet of an open flow may touch; fetched ahead.
+BODY_LINES = BODY_BYTES // LINE_BYTES
+ANOMALIES = len(Anomaly)
+OPEN, FIRM = 0, 1
+#: Payload packets after which a STRONG reason that nothing has contradicted becomes firm.
+STRONG_PACKETS = 20
+RTP_VERSION_2 = 2
+RTP_HEADER_BYTES = 12
+SEQ_MASK = 0xFFFFFFFF
+
+
+@fused
+def account(ref: Any, pkt: Any, state: Any) -> None:
+    """Book one packet as metered or ignored, and its anomalies."""
+    stats = state.stats[0]
+    status = np.int64(pkt["status"])
+    wirelen = np.uint64(ref["wirelen"])
+    stats["packets_read"] += np.uint64(1)
+    stats["bytes_read"] += wirelen
+    if status != Status.OK:
+        stats["ignored_packets"][status] += np.uint64(1)
+        stats["ignored_bytes"][status] += wirelen
+        return
+    stats["packets_metered"] += np.uint64(1)
+    stats["bytes_metered"] += wirelen
+    meter = state.meter[0]
+    odd = np.int64(pkt["anomalies"])
+    if pkt["ts_ns"] + SECOND_NS < meter["clock_ns"]:
+        odd |= 1 << Anomaly.TIME_BACKWARD
+    meter["clock_ns"] = pkt["ts_ns"]
+    if is_duplicate(pkt, state.recent):
+        odd |= 1 << Anomaly.DUPLICATE
+    if odd:
+        pkt["anomalies"] = odd
+        for bit in range(ANOMALIES):
+            if odd >> bit & 1:
+                stats["anomalies"][bit] += np.uint64(1)
+
+
+@fused
+def begin_flow(pkt: Any, state: Any) -> int:
+    """Open a flow for the packet; return its row. The caller has made room."""
+    row = insert(state, pkt)
+    body = state.body[row]
+    body["first_ns"] = pkt["ts_ns"]
+    body["origin_ns"] = pkt["ts_ns"]
+    body["first_frame"] = state.meter[0]["frame"]
+    body["stream_head"] = -1
+    body["resolved_app"] = resolved_app(pkt, state.resolved)
+    depth = np.int64(pkt["depth"])
+    if depth > 0:
+        body["depth"] = depth
+        for layer in range(body["tunnel_kind"].size):
+            body["tunnel_kind"][layer] = pkt["tunnel_kind"][layer]
+            body["tunnel_id"][layer] = pkt["tunnel_id"][layer]
+    state.stats[0]["flows_created"] += np.uint64(1)
+    return row
+
+
+@kernel
+def reason_to_end(pkt: Any, flow: Any, body: Any, meter: Any) -> int:
+    """Return the EndReason with which a live flow ends before this packet of its key, OPEN when it goes on."""
+    ts_ns = np.int64(pkt["ts_ns"])
+    if has_expired(flow, ts_ns, meter):
+        return end_reason(flow)
+    if flow["closed"] and pkt["proto"] == TCP and (pkt["tcp_flags"] & (SYN | ACK)) == SYN:
+        return np.int64(EndReason.END_OF_FLOW)
+    if ts_ns - np.int64(body["first_ns"]) > meter["active_ns"]:
+        return np.int64(EndReason.ACTIVE_TIMEOUT)
+    return np.int64(EndReason.OPEN)
+
+
+@kernel
+def next_piece(flow: Any, body: Any, meter: Any, ts_ns: int) -> None:
+    """Begin the next record of a long flow, which keeps its flow_id, its verdict and its streams."""
+    flow["packets"] = 0
+    body["first_ns"] = ts_ns
+    body["first_frame"] = meter["frame"]
+    body["piece"] += np.uint32(1)
+    body["payload_packets"] = 0
+    for direction in range(2):
+        body["packets"][direction] = 0
+        body["bytes"][direction] = 0
+
+
+@kernel
+def note_tcp(pkt: Any, direction: int, flow: Any, body: Any) -> None:
+    """Follow the TCP flags to the flow's end (RFC 9293 §3.6: FIN from both sides, or RST)."""
+    flags = body["tcp_flags"][direction] | pkt["tcp_flags"]
+    body["tcp_flags"][direction] = flags
+    if flags & RST or (flags & FIN and body["tcp_flags"][1 - direction] & FIN):
+        flow["closed"] = 1
+
+
+@kernel
+def follow_tcp_bytes(data: Any, pkt: Any, direction: int, body: Any, msg: Any) -> None:
+    """Keep the first bytes of each TCP direction, in sequence, for signatures split over segments."""
+    msg["head_bytes"] = 0
+    msg["head_new"] = 0
+    lo = np.int64(pkt["payload_lo"])
+    captured = np.int64(pkt["payload_hi"]) - lo
+    sequence = np.int64(pkt["tcp_seq"])
+    filled = np.int64(body["head_bytes"][direction])
+    if filled < HEAD_BYTES:
+        if filled == 0 or sequence == np.int64(body["next_seq"][direction]):
+            body["next_seq"][direction] = (sequence + np.int64(pkt["payload_bytes"])) & SEQ_MASK
+            fresh = min(captured, HEAD_BYTES - filled)
+            for i in range(fresh):
+                body["head"][direction][filled + i] = data[lo + i]
+            filled += fresh
+            body["head_bytes"][direction] = filled
+            msg["head_new"] = fresh
+        for i in range(filled):
+            msg["head"][i] = body["head"][direction][i]
+        msg["head_bytes"] = filled
+
+
+@fused
+def judge(state: Any, row: int) -> None:
+    """Take a decision from the reasons gathered so far into the flow's verdict."""
+    body = state.body[row]
+    decision = state.decision[0]
+    collect_reasons(body["apps"], state.words)
+    app = decide(state.words, decision)
+    if app == App.UNKNOWN:
+        return
+    if body["app"] != app:
+        body["decided_at_packet"] = state.hot[row]["packets"]
+    body["app"] = app
+    body["kind"] = decision["kind"]
+    body["strength"] = decision["strength"]
+    body["also"] = decision["also"]
+    if decision["strength"] == Strength.CERTAIN:
+        body["stage"] = FIRM
+
+
+@fused
+def study(data: Any, pkt: Any, direction: int, state: Any, row: int) -> None:
+    """Gather evidence and statistics from one payload packet of a flow whose verdict is open."""
+    body = state.body[row]
+    msg = state.message[0]
+    if pkt["proto"] == TCP:
+        follow_tcp_bytes(data, pkt, direction, body, msg)
+    inspect(data, pkt, msg)
+    add_to_window(data, pkt, msg, direction, previous_payload_ns(body), body)
+    fresh = observe_apps(data, pkt, msg, direction, body["apps"])
+    if msg["kind"] == MessageKind.DNS:
+        learn_answers(pkt, msg, state.resolved)
+    elif pkt["proto"] == TCP and not fresh:
+        at = join_hello(data, pkt, direction, state, row)
+        if at >= 0:
+            hello = state.hello_packet[0]
+            inspect(state.hello_bytes[at], hello, msg)
+            fresh = observe_apps(state.hello_bytes[at], hello, msg, direction, body["apps"])
+    lo = np.int64(msg["media_lo"])
+    if msg["media_hi"] > lo:
+        body["media_offset"] = lo - np.int64(pkt["payload_lo"])
+        ts_ns = np.int64(pkt["ts_ns"])
+        add_media(data, msg, ts_ns, direction, state.streams, state.meter[0], state.stats[0], body, row)
+    if fresh:
+        judge(state, row)
+    seen = body["window_packets"]
+    if seen >= WINDOW_PACKETS or (seen >= STRONG_PACKETS and body["app"] != App.UNKNOWN):
+        body["stage"] = FIRM
+
+
+@fused
+def follow_media(data: Any, pkt: Any, direction: int, state: Any, row: int) -> None:
+    """Follow the media streams of a flow whose verdict is firm: the cheap way of nearly all packets of a call."""
+    body = state.body[row]
+    lo = np.int64(pkt["payload_lo"]) + np.int64(body["media_offset"])
+    hi = np.int64(pkt["payload_hi"])
+    size = np.int64(pkt["payload_bytes"]) - np.int64(body["media_offset"])
+    hint = np.int64(body["stream_hint"][direction]) - 1
+    if hint >= 0 and hi - lo >= RTP_HEADER_BYTES and u8(data, lo) >> 6 == RTP_VERSION_2:
+        stream = state.streams[hint]
+        if stream["ssrc"] == be32(data, lo + 8) and stream["state"] == 2:
+            update_stream(data, lo, size, pkt["ts_ns"], stream)
+            return
+    if body["kind"] == Kind.NOT_VOIP or body["kind"] == Kind.TUNNEL or body["kind"] == Kind.MESSAGING:
+        return
+    if body["streams"] == 0 and body["stream_rejects"] >= MAX_REJECTS:
+        return
+    msg = state.message[0]
+    inspect(data, pkt, msg)
+    lo = np.int64(msg["media_lo"])
+    if msg["media_hi"] > lo:
+        body["media_offset"] = lo - np.int64(pkt["payload_lo"])
+        ts_ns = np.int64(pkt["ts_ns"])
+        add_media(data, msg, ts_ns, direction, state.streams, state.meter[0], state.stats[0], body, row)
+
+
+@fused
+def add_to_flow(data: Any, pkt: Any, row: int, direction: int, state: Any) -> None:
+    """Add one packet to its flow, which is there and goes on."""
+    flow = state.hot[row]
+    body = state.body[row]
+    ts_ns = np.int64(pkt["ts_ns"])
+    flow["packets"] += np.uint32(1)
+    flow["last_ns"] = ts_ns
+    body["packets"][direction] += np.uint32(1)
+    body["bytes"][direction] += np.uint64(pkt["ip_bytes"])
+    body["last_ns"][direction] = ts_ns
+    if pkt["anomalies"]:
+        body["anomalies"] |= pkt["anomalies"]
+    if pkt["proto"] == TCP:
+        note_tcp(pkt, direction, flow, body)
+    if pkt["payload_bytes"] <= 0:
+        return
+    body["payload_packets"] += np.uint32(1)
+    if pkt["fragment"] == Fragment.LATER:
+        return
+    if body["stage"] == OPEN:
+        study(data, pkt, direction, state, row)
+    elif pkt["proto"] == UDP:
+        follow_media(data, pkt, direction, state, row)
+
+
+@fused
+def meter_packet(data: Any, pkt: Any, state: Any) -> None:
+    """Meter one dissected packet: end what ends before it, find or open its flow, add it, sweep one row.
+
+    A packet may end its own flow's last piece, a flow that makes room for a new one, and a flow whose time is over;
+    the three take turns in one loop so that the code that hands a record out exists once.
+    """
+    meter = state.meter[0]
+    ts_ns = np.int64(pkt["ts_ns"])
+    row, direction = find(state, pkt)
+    for step in range(RECORDS_PER_PACKET):
+        ending, reason = -1, np.int64(EndReason.OPEN)
+        if step == OWN_FLOW:
+            if row >= 0:
+                reason = reason_to_end(pkt, state.hot[row], state.body[row], meter)
+                if reason != EndReason.OPEN:
+                    ending = row
+        elif step == MAKE_ROOM:
+            if row < 0 and meter["live"] == state.hot.size:
+                ending = row_to_evict(state.hot, meter)
+                reason = np.int64(EndReason.LACK_OF_RESOURCES)
+        elif meter["frame"] % SWEEP_EVERY == 0:
+            ending = swept_row(state.hot, meter, ts_ns)
+            if ending >= 0:
+                reason = end_reason(state.hot[ending])
+        if ending >= 0:
+            end_flow(state, ending, reason)
+        if step == OWN_FLOW and ending >= 0:
+            if reason == EndReason.ACTIVE_TIMEOUT:
+                next_piece(state.hot[row], state.body[row], meter, ts_ns)
+            else:
+                row, direction = -1, 0
+        elif step == MAKE_ROOM:
+            if row < 0:
+                row = begin_flow(pkt, state)
+                if meter["live"] == state.hot.size:
+                    victim = choose_victim(state.hot, meter)
+                    meter["victim"] = victim + 1
+                    fetch_body(state.body_bytes, victim)
+            add_to_flow(data, pkt, row, direction, state)
+
+
+@kernel
+def previous_payload_ns(body: Any) -> int:
+    """Return the time of the flow's latest payload packet in the window, 0 before the first."""
+    return max(np.int64(body["window"][0]["last_ns"]), np.int64(body["window"][1]["last_ns"]))
+
+
+@kernel
+def fetch_body(body_bytes: Any, row: int) -> None:
+    """Fetch all lines of a BODY row."""
+    start = row * BODY_BYTES
+    for line in range(BODY_LINES):
+        prefetch(body_bytes, start + line * LINE_BYTES)
+
+
+@fused
+def fetch_ahead(state: Any, count: int) -> None:
+    """Fetch the table rows that the batch's packets will touch, while nothing waits for them."""
+    for k in range(count):
+        pkt = state.packets[k]
+        if pkt["status"] == Status.OK:
+            row = likely_row(state.index, pkt["hash"])
+            pkt["flow"] = row
+            if row >= 0:
+                prefetch(state.hot, row)
+                prefetch(state.body_bytes, row * BODY_BYTES)
+    for k in range(count):
+        pkt = state.packets[k]
+        if pkt["status"] == Status.OK and pkt["flow"] >= 0:
+            row = np.int64(pkt["flow"])
+            body = state.body[row]
+            if body["stage"] == OPEN:
+                fetch_body(state.body_bytes, row)
+            elif body["stream_hint"][0] > 0:
+                prefetch(state.streams, np.int64(body["stream_hint"][0]) - 1)
+                if body["stream_hint"][1] > 0:
+                    prefetch(state.streams, np.int64(body["stream_hint"][1]) - 1)
+
+
+@entry
+def meter_block(data: Any, refs: Any, start: int, first_frame: int, state: Any) -> int:
+    """Meter the frames ``refs[start:]`` until they end or the ready records fill up.
+
+    Parameters
+    ----------
+    data : uint8[:], the block's bytes
+    refs : PACKET_REF[n]
+    start : first frame to take
+    first_frame : number of ``refs[0]`` within the capture
+    state : MeterState
+
+    Returns
+    -------
+    int
+        Index of the first frame not taken; ``refs.size`` when all were. The caller takes
+        ``state.ready[:meter.ready]`` and sets it to 0 before the next call.
+    """
+    meter = state.meter[0]
+    batch = state.packets.size
+    room = state.ready.size - batch * RECORDS_PER_PACKET
+    while start < refs.size and meter["ready"] <= room:
+        count = min(batch, refs.size - start)
+        for k in range(count):
+            pkt = state.packets[k]
+            if dissect_packet(data, refs[start + k], pkt, state.fragments, state.seed) == Status.OK:
+                prefetch(state.index, first_slot(state.index, pkt["hash"]))
+        fetch_ahead(state, count)
+        for k in range(count):
+            pkt = state.packets[k]
+            meter["frame"] = first_frame + start + k
+            account(refs[start + k], pkt, state)
+            if pkt["status"] == Status.OK:
+                meter_packet(data, pkt, state)
+        start += count
+    return start

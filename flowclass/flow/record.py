@@ -1,0 +1,206 @@
+"""Kernel module: the meter's records: HOT and BODY (a live flow), STREAM (one SSRC), FLOW (a row handed out).
+
+A live flow is one row of HOT (a cache line: key, clock, state) and the row of the same index in BODY (the rest), so
+that looking a packet's flow up touches one line. Direction 0 is forward, the way of the first packet seen
+(RFC 5103); per-direction values are arrays indexed by it, never pairs of names.
+"""
+
+from __future__ import annotations
+
+from flowclass.apps._fused import APPS_STATE, REASON_WORDS
+from flowclass.record.field import Field, dtype_of
+from flowclass.record.message import HEAD_BYTES
+from flowclass.record.packet import TUNNEL_PATH_LENGTH
+
+#: Packets with payload whose sizes and gaps are kept in order (SPLT).
+SEQUENCE_LENGTH = 20
+#: Payload packets of a flow that the statistics window covers; later ones only count.
+WINDOW_PACKETS = 60
+#: Upper edges, exclusive, of the payload-size histogram in bytes; the last bin is open.
+SIZE_EDGES = (20, 40, 60, 80, 100, 140, 180, 240, 320, 500, 900)
+#: Upper edges, exclusive, of the gap histogram in milliseconds: cut between the frame clocks 10, 20, 30, 40, 60, 80,
+#: 100, 120 and 160 ms that speech codecs use (FACTS §1); the last bin is open.
+GAP_EDGES_MS = (1, 5, 15, 25, 35, 50, 70, 90, 110, 140, 180, 400, 1000)
+SIZE_BINS = len(SIZE_EDGES) + 1
+GAP_BINS = len(GAP_EDGES_MS) + 1
+
+HOT_FIELDS = (
+    Field("src_hi", "u8", "forward source address, high word"),
+    Field("src_lo", "u8", "forward source address, low word"),
+    Field("dst_hi", "u8", "forward destination address, high word"),
+    Field("dst_lo", "u8", "forward destination address, low word"),
+    Field("last_ns", "i8", "time of the latest packet, either direction", "ns"),
+    Field("hash", "u8", "keyed hash of the biflow key"),
+    Field("sport", "u2", "forward source port"),
+    Field("dport", "u2", "forward destination port"),
+    Field("packets", "u4", "packets of this piece, both directions"),
+    Field("next_free", "i4", "chain of free rows"),
+    Field("proto", "u1", "IP protocol"),
+    Field("version", "u1", "4 or 6"),
+    Field("in_use", "u1", "1 for a live flow"),
+    Field("closed", "u1", "1 once TCP has ended"),
+)
+
+#: Statistics of one direction over the first WINDOW_PACKETS payload packets of the flow. Gaps are between payload
+#: packets of this direction; ``size`` is the payload length on the wire.
+WINDOW_FIELDS = (
+    Field("first8", "u8", "payload bytes 0-7 of the direction's first packet that had 16, big-endian"),
+    Field("first16", "u8", "its bytes 8-15"),
+    Field("changed8", "u8", "bits of bytes 0-7 that ever differed from first8"),
+    Field("changed16", "u8", "bits of bytes 8-15 that ever differed from first16"),
+    Field("size_squares", "f8", "sum of size squared", "byte2"),
+    Field("gap_sum_ms", "f8", "sum of gaps", "ms"),
+    Field("gap_squares", "f8", "sum of gap squared", "ms2"),
+    Field("last_ns", "i8", "time of the direction's latest payload packet, 0 before the first", "ns"),
+    Field("gap_min_ms", "f4", "smallest gap; 0 before the second packet", "ms"),
+    Field("gap_max_ms", "f4", "largest gap", "ms"),
+    Field("size_sum", "u4", "sum of sizes", "byte"),
+    Field("packets", "u2", "payload packets in the window"),
+    Field("size_min", "u2", "smallest size, 0 before the first", "byte"),
+    Field("size_max", "u2", "largest size", "byte"),
+    Field("size_first", "u2", "size of the first payload packet", "byte"),
+    Field("size_repeats", "u2", "packets as long as the one before them in this direction"),
+    Field("size_last", "u2", "size of the latest payload packet", "byte"),
+    Field("compared", "u1", "1 once first8 and first16 are set"),
+    Field("size_mod16", "u1", "packets by size modulo 16, saturating", shape=(16,)),
+    Field("size_bins", "u1", "packets by size (SIZE_EDGES), saturating", shape=(SIZE_BINS,)),
+    Field("gap_bins", "u1", "gaps by length (GAP_EDGES_MS), saturating", shape=(GAP_BINS,)),
+    Field("rtp_shaped", "u1", "packets that pass the RTP header checks, never above WINDOW_PACKETS"),
+    Field("rtcp_shaped", "u1", "packets that pass the RTCP header checks"),
+    Field("stun", "u1", "STUN messages"),
+    Field("wrapped_media", "u1", "packets whose media lay inside TURN or another framing"),
+)
+WINDOW = dtype_of(WINDOW_FIELDS)
+
+BODY_FIELDS = (
+    # First line: all that a packet of a firmly labelled flow writes.
+    Field("packets", "u4", "packets by direction", shape=(2,)),
+    Field("bytes", "u8", "IP bytes by direction", "byte", shape=(2,)),
+    Field("stream_hint", "i4", "STREAM row of the direction's latest media packet plus 1, 0 for none", shape=(2,)),
+    Field("last_ns", "i8", "latest packet by direction, 0 before the first", "ns", shape=(2,)),
+    Field("stage", "u1", "0 open: evidence and statistics are gathered; 1 firm"),
+    Field("media_offset", "u1", "bytes in front of RTP in this flow's media packets, where constant", "byte"),
+    Field("tcp_flags", "u1", "OR of TCP flags by direction", shape=(2,)),
+    Field("stream_head", "i4", "first STREAM row of the flow, or -1"),
+    # Second line: identity and verdict.
+    Field("first_ns", "i8", "first packet of this piece", "ns"),
+    Field("origin_ns", "i8", "first packet of the flow's first piece", "ns"),
+    Field("piece", "u4", "0, then one more after each active timeout"),
+    Field("first_frame", "u8", "number of its first packet within the capture, from 1"),
+    Field("app", "u1", "App decided by evidence, UNKNOWN while open"),
+    Field("kind", "u1", "Kind decided by evidence"),
+    Field("strength", "u1", "Strength of the deciding reason"),
+    Field("also", "u1", "App of the look-alike that remains possible, or UNKNOWN"),
+    Field("payload_packets", "u4", "packets that carried payload"),
+    Field("decided_at_packet", "u4", "packet of the flow at which evidence decided, 0 while open"),
+    Field("anomalies", "u2", "OR of the packets' anomalies"),
+    Field("streams", "u1", "media streams confirmed, saturating"),
+    Field("stream_rejects", "u1", "RTP candidates that came to nothing, saturating"),
+    Field("resolved_app", "u1", "App whose host name was just resolved to the flow's address, or UNKNOWN: a weak hint"),
+    Field("depth", "u1", "tunnel layers of the first packet"),
+    Field("tunnel_kind", "u1", "TunnelKind a layer", shape=(TUNNEL_PATH_LENGTH,)),
+    Field("tunnel_id", "u4", "its id", shape=(TUNNEL_PATH_LENGTH,)),
+    # Open verdict: statistics, sequence, application memory.
+    Field("window_packets", "u2", "payload packets the window has seen"),
+    Field("next_seq", "u4", "TCP sequence number expected next by direction", shape=(2,)),
+    Field("hello", "u1", "1 while a split TLS hello of this flow is being joined"),
+    Field("head_bytes", "u1", "valid bytes of head", "byte", shape=(2,)),
+    Field("head", "u1", "first bytes of each TCP direction", shape=(2, HEAD_BYTES)),
+    Field("sequence_size", "i2", "payload sizes in order; forward positive, reverse negative", shape=(SEQUENCE_LENGTH,)),
+    Field("sequence_gap_ms", "f4", "time since the payload packet before, either direction", "ms", shape=(SEQUENCE_LENGTH,)),
+    Field("window", WINDOW, "statistics by direction", shape=(2,)),
+    Field("apps", APPS_STATE, "each application's reasons and memory"),
+)
+
+STREAM_FIELDS = (
+    Field("ssrc", "u4", "RTP synchronisation source"),
+    Field("flow", "i4", "row of the flow, or -1 when free"),
+    Field("next", "i4", "next stream of the flow, or next free row"),
+    Field("state", "u1", "0 free, 1 candidate, 2 confirmed"),
+    Field("direction", "u1", "0 forward, 1 reverse"),
+    Field("payload_type", "u1", "latest RTP payload type"),
+    Field("payload_types", "u1", "changes of payload type, saturating"),
+    Field("base_seq", "u4", "extended sequence number of the first packet"),
+    Field("max_seq", "u4", "highest extended sequence number (RFC 3550 §A.1)"),
+    Field("packets", "u4", "packets received, duplicates left out"),
+    Field("duplicates", "u4", "packets whose sequence number had just been seen"),
+    Field("reordered", "u4", "packets that came after a later one"),
+    Field("markers", "u4", "packets with the marker bit"),
+    Field("bytes", "u8", "RTP bytes, header included", "byte"),
+    Field("first_rtp", "u4", "RTP timestamp of the first packet", "clock tick"),
+    Field("last_rtp", "u4", "RTP timestamp of the latest packet in order", "clock tick"),
+    Field("rtp_elapsed", "i8", "RTP time since the first packet, unwrapped", "clock tick"),
+    Field("step", "u4", "timestamp step between consecutive packets seen last", "clock tick"),
+    Field("step_repeats", "u4", "consecutive packets that repeated that step"),
+    Field("first_ns", "i8", "arrival of the first packet", "ns"),
+    Field("last_ns", "i8", "arrival of the latest packet in order", "ns"),
+    Field("extension", "u2", "RTP header extension profile, 0 for none"),
+    Field("in_order", "u1", "consecutive packets in sequence, saturating"),
+    Field("restarts", "u1", "jumps of the sequence number too far to be loss, saturating"),
+)
+
+FLOW_FIELDS = (
+    Field("flow_id", "u8", "the same for all pieces of a flow and for every run over the same packets"),
+    Field("src_hi", "u8", "source address, high word", ipfix=27),
+    Field("src_lo", "u8", "source address, low word", ipfix=8),
+    Field("dst_hi", "u8", "destination address, high word", ipfix=28),
+    Field("dst_lo", "u8", "destination address, low word", ipfix=12),
+    Field("first_ns", "i8", "first packet", "ns", ipfix=156),
+    Field("last_ns", "i8", "last packet", "ns", ipfix=157),
+    Field("origin_ns", "i8", "first packet of the flow's first piece", "ns"),
+    Field("first_frame", "u8", "number of the first packet within the capture, from 1"),
+    Field("bytes", "u8", "IP bytes by direction", "byte", shape=(2,)),
+    Field("packets", "u4", "packets by direction", shape=(2,)),
+    Field("sport", "u2", "source port", ipfix=7),
+    Field("dport", "u2", "destination port", ipfix=11),
+    Field("proto", "u1", "IP protocol", ipfix=4),
+    Field("version", "u1", "4 or 6", ipfix=60),
+    Field("end_reason", "u1", "an EndReason", ipfix=136),
+    Field("tcp_flags", "u1", "OR of TCP flags by direction", shape=(2,)),
+    Field("piece", "u4", "0, then one more after each active timeout"),
+    Field("payload_packets", "u4", "packets that carried payload"),
+    Field("decided_at_packet", "u4", "packet at which evidence decided, 0 when it did not"),
+    Field("anomalies", "u2", "OR of the packets' anomalies"),
+    Field("app", "u1", "App by evidence, UNKNOWN when evidence does not decide"),
+    Field("kind", "u1", "Kind by evidence"),
+    Field("strength", "u1", "Strength of the deciding reason"),
+    Field("also", "u1", "App of the look-alike that remains possible, or UNKNOWN"),
+    Field("streams", "u1", "media streams confirmed, saturating"),
+    Field("stream_packets", "u4", "packets of confirmed media streams by direction", shape=(2,)),
+    Field("resolved_app", "u1", "App whose host name had been resolved to the address, or UNKNOWN"),
+    Field("depth", "u1", "tunnel layers"),
+    Field("tunnel_kind", "u1", "TunnelKind a layer", shape=(TUNNEL_PATH_LENGTH,)),
+    Field("tunnel_id", "u4", "its id", shape=(TUNNEL_PATH_LENGTH,)),
+    Field("reasons", "u4", "each application's reason bits, in catalog order", shape=(REASON_WORDS,)),
+    Field("features_row", "i4", "row of the feature matrix handed out with this batch, or -1 when evidence decided"),
+    Field("slot", "i4", "row the flow had in the table"),
+)
+
+METER_FIELDS = (
+    Field("idle_ns", "i8", "idle timeout", "ns"),
+    Field("active_ns", "i8", "active timeout", "ns"),
+    Field("linger_ns", "i8", "how long an ended TCP flow stays", "ns"),
+    Field("clock_ns", "i8", "time of the latest packet", "ns"),
+    Field("frame", "u8", "number of the latest packet within the capture, from 1"),
+    Field("features_always", "u1", "1: fill a feature row for every flow"),
+    Field("free_row", "i4", "first free HOT row below high_row, or -1"),
+    Field("high_row", "i4", "HOT rows ever used"),
+    Field("live", "i4", "flows in the table"),
+    Field("hand", "i4", "row at which the sweep stands"),
+    Field("victim", "i4", "row chosen to make room next, plus 1; 0 for none: chosen early to be fetched early"),
+    Field("free_stream", "i4", "first free STREAM row below high_stream, or -1"),
+    Field("high_stream", "i4", "STREAM rows ever used"),
+    Field("ready", "i4", "FLOW records waiting to be taken"),
+    Field("ready_rows", "i4", "feature rows filled for them"),
+)
+
+#: Cache line; BODY rows are padded to whole ones so that what a packet writes lies in as few as can be.
+LINE_BYTES = 64
+_PADDING = -dtype_of(BODY_FIELDS).itemsize % LINE_BYTES or LINE_BYTES
+BODY_FIELDS = (*BODY_FIELDS, Field("padding", "u1", "fills the last cache line", shape=(_PADDING,)))
+
+HOT = dtype_of(HOT_FIELDS)
+BODY = dtype_of(BODY_FIELDS)
+METER = dtype_of(METER_FIELDS)
+STREAM = dtype_of(STREAM_FIELDS)
+FLOW = dtype_of(FLOW_FIELDS)

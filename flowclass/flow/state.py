@@ -1,0 +1,138 @@
+"""Host module: MeterState, all memory of one meter, allotted once from its settings.
+
+Kernels get the NamedTuple and allocate nothing. Live-flow tables lie in anonymous memory for which huge pages are
+asked, because every packet touches a random row of them (a flow table in 4 KiB pages spends its time in the TLB).
+"""
+
+from __future__ import annotations
+
+import mmap
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from flowclass.apps._fused import REASON_WORDS
+from flowclass.apps.decide import DECISION
+from flowclass.dissect.duplicate import RECENT, RECENT_ENTRIES
+from flowclass.dissect.fragment import new_fragments
+from flowclass.dissect.hash import new_seed
+from flowclass.errors import UsageError
+from flowclass.features.row import FEATURE_COUNT
+from flowclass.flow.reassembly import HELLO, HELLO_BUFFERS, HELLO_BYTES
+from flowclass.flow.record import BODY, FLOW, HOT, METER, STREAM
+from flowclass.flow.resolved import RESOLVED, RESOLVED_ENTRIES
+from flowclass.record.message import MESSAGE
+from flowclass.record.packet import PACKET
+from flowclass.record.stats import STATS
+
+#: Packets dissected ahead of being metered: their rows stay in the first-level cache while flow rows are fetched.
+BATCH_PACKETS = 64
+#: Flow records handed out at a time.
+READY_FLOWS = 4096
+NS_PER_S = 1_000_000_000
+
+
+@dataclass(frozen=True)
+class MeterSettings:
+    """What a user may choose about metering.
+
+    Attributes
+    ----------
+    max_flows : live flows; memory is about 1 kB each, touched only as used. Range 64 to 16 M.
+    max_streams : live media streams (one an SSRC).
+    idle_timeout_s : a flow ends after this long without a packet (IPFIX flowIdleTimeout)
+    active_timeout_s : a flow record is closed after this long; the flow goes on under the same ``flow_id``
+    tcp_linger_s : a TCP flow that has ended stays this long to take late packets
+    seed : key of the flow table's hash; None draws one, so that nobody can aim collisions at the table
+    features_always : fill a feature row for every flow, decided by evidence or not (training)
+    """
+
+    max_flows: int = 262_144
+    max_streams: int = 131_072
+    idle_timeout_s: float = 120.0
+    active_timeout_s: float = 1800.0
+    tcp_linger_s: float = 10.0
+    seed: int | None = None
+    features_always: bool = False
+
+    def __post_init__(self) -> None:
+        if not 64 <= self.max_flows <= 1 << 24:
+            raise UsageError(f"max_flows is {self.max_flows}; it must lie between 64 and {1 << 24}")
+        if not 16 <= self.max_streams <= 1 << 24:
+            raise UsageError(f"max_streams is {self.max_streams}; it must lie between 16 and {1 << 24}")
+        for name in ("idle_timeout_s", "active_timeout_s", "tcp_linger_s"):
+            if not 0 < getattr(self, name) <= 86_400 * 365:
+                raise UsageError(f"{name} is {getattr(self, name)}; it must be above 0 and at most a year")
+
+
+class MeterState(NamedTuple):
+    """The arrays a meter works on; every kernel of ``flowclass.flow`` takes this one argument."""
+
+    index: Any  #: uint64[2^k]: tag << 32 | row + 1, 0 when free (flow.table)
+    hot: Any  #: HOT[max_flows]
+    body: Any  #: BODY[max_flows]
+    body_bytes: Any  #: the same memory as uint8, for clearing and prefetching rows
+    streams: Any  #: STREAM[max_streams]
+    meter: Any  #: METER[1]: settings and cursors
+    stats: Any  #: STATS[1]
+    seed: Any  #: uint64[2]
+    packets: Any  #: PACKET[BATCH_PACKETS]
+    message: Any  #: MESSAGE[1]
+    words: Any  #: uint32[REASON_WORDS]: reason bits of the flow being judged
+    decision: Any  #: DECISION[1]
+    hello_packet: Any  #: PACKET[1]: a joined hello as a packet of its own
+    fragments: Any  #: dissect.fragment
+    recent: Any  #: RECENT[n]: dissect.duplicate
+    resolved: Any  #: RESOLVED[n]: flow.resolved
+    hellos: Any  #: HELLO[n]: flow.reassembly
+    hello_bytes: Any  #: uint8[n, HELLO_BYTES]
+    ready: Any  #: FLOW[READY_FLOWS]: records handed out
+    features: Any  #: float32[READY_FLOWS, FEATURE_COUNT]
+
+
+def _huge(dtype: np.dtype, count: int) -> np.ndarray:
+    """Return ``count`` zeroed rows in memory of their own, in huge pages where the kernel grants them."""
+    memory = mmap.mmap(-1, max(1, dtype.itemsize * count))
+    if hasattr(mmap, "MADV_HUGEPAGE"):
+        memory.madvise(mmap.MADV_HUGEPAGE)
+    return np.frombuffer(memory, dtype=dtype, count=count)
+
+
+def _next_power_of_two(n: int) -> int:
+    return 1 << (n - 1).bit_length()
+
+
+def new_state(settings: MeterSettings) -> MeterState:
+    """Return the memory of a fresh meter."""
+    meter = np.zeros(1, METER)
+    meter["idle_ns"] = round(settings.idle_timeout_s * NS_PER_S)
+    meter["active_ns"] = round(settings.active_timeout_s * NS_PER_S)
+    meter["linger_ns"] = round(settings.tcp_linger_s * NS_PER_S)
+    meter["features_always"] = settings.features_always
+    meter["free_row"] = -1
+    meter["free_stream"] = -1
+    body = _huge(BODY, settings.max_flows)
+    return MeterState(
+        # Half full at most, so that a linear probe is short.
+        index=_huge(np.dtype(np.uint64), 2 * _next_power_of_two(settings.max_flows)),
+        hot=_huge(HOT, settings.max_flows),
+        body=body,
+        body_bytes=body.view(np.uint8),
+        streams=_huge(STREAM, settings.max_streams),
+        meter=meter,
+        stats=np.zeros(1, STATS),
+        seed=new_seed(settings.seed),
+        packets=np.zeros(BATCH_PACKETS, PACKET),
+        message=np.zeros(1, MESSAGE),
+        words=np.zeros(REASON_WORDS, np.uint32),
+        decision=np.zeros(1, DECISION),
+        hello_packet=np.zeros(1, PACKET),
+        fragments=new_fragments(),
+        recent=np.zeros(RECENT_ENTRIES, RECENT),
+        resolved=np.zeros(RESOLVED_ENTRIES, RESOLVED),
+        hellos=np.zeros(HELLO_BUFFERS, HELLO),
+        hello_bytes=np.zeros((HELLO_BUFFERS, HELLO_BYTES), np.uint8),
+        ready=np.zeros(READY_FLOWS, FLOW),
+        features=np.zeros((READY_FLOWS, FEATURE_COUNT), np.float32),
+    )
