@@ -1,0 +1,175 @@
+"""Kernel module: from class probabilities and evidence to VERDICT rows.
+
+Evidence decides first. For the rest, two questions in turn: *is it a call* (the probabilities of all call classes
+together pass the gate of the likeliest one), then *whose* (that class holds enough of them). A call of no clear owner
+is called ``rtp`` or ``webrtc`` with its candidates; what passes no gate is ``unknown``.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from flowclass.jit import entry, kernel
+from flowclass.model.forest import fill_probabilities
+from flowclass.record.verdict import App, DecidedBy, Kind
+
+#: Points of a calibration curve, evenly from 0 to 1.
+CALIBRATION_POINTS = 33
+#: A label stays possible when it holds this share of the call classes' probability.
+CANDIDATE_SHARE = 0.15
+
+_UNKNOWN, _OTHER = int(App.UNKNOWN), int(App.OTHER)
+_RTP, _WEBRTC = int(App.RTP), int(App.WEBRTC)
+_MEDIA, _SIGNALLING, _NOT_VOIP = int(Kind.CALL_MEDIA), int(Kind.CALL_SIGNALLING), int(Kind.NOT_VOIP)
+_KIND_UNKNOWN = int(Kind.UNKNOWN)
+_NOTHING, _EVIDENCE, _MODEL = int(DecidedBy.NOTHING), int(DecidedBy.EVIDENCE), int(DecidedBy.MODEL)
+
+
+class Rules(NamedTuple):
+    """What turns probabilities into verdicts; arrays of a bundle, one entry a class unless said otherwise."""
+
+    app: Any  #: uint8[classes]
+    kind: Any  #: uint8[classes]
+    also: Any  #: uint8[classes], look-alike or UNKNOWN
+    gate: Any  #: float32[classes], least probability of being a call (of being no call for the class other)
+    share: Any  #: float32[classes], least share of the call probability to be named
+    calibration: Any  #: float32[classes + 1, CALIBRATION_POINTS]; the last row is for calls without a name
+    evidence: Any  #: float32[3], confidence by Strength
+
+
+@kernel
+def app_bit(app: int) -> np.uint64:
+    """Return the candidates bit of an App, none for UNKNOWN."""
+    return np.uint64(1) << np.uint64(app) if app > 0 else np.uint64(0)  # type: ignore[return-value]
+
+
+@kernel
+def calibrated(curve: Any, value: float) -> float:
+    """Return the curve's value at ``value`` (0 to 1), straight between its points."""
+    place = min(max(value, 0.0), 1.0) * (CALIBRATION_POINTS - 1)
+    below = min(np.int64(place), CALIBRATION_POINTS - 2)
+    rest = place - below
+    return float(curve[below]) * (1.0 - rest) + float(curve[below + 1]) * rest
+
+
+@kernel
+def _say(verdict: Any, app: int, kind: int, confidence: float, decided_by: int, packet: int) -> None:
+    verdict["app"] = app
+    verdict["kind"] = kind
+    verdict["confidence"] = confidence
+    verdict["decided_by"] = decided_by
+    verdict["decided_at_packet"] = packet
+    verdict["candidates"] = app_bit(app)
+
+
+@kernel
+def _judge_call(rules: Any, probabilities: Any, best: int, calls: float, verdict: Any, packet: int) -> None:
+    """Name the call whose likeliest class is ``best``, or say that it has no clear owner."""
+    candidates = np.uint64(0)
+    media = 0.0
+    for c in range(probabilities.shape[0]):
+        kind = np.int64(rules.kind[c])
+        if kind != _MEDIA and kind != _SIGNALLING:
+            continue
+        if kind == _MEDIA:
+            media += probabilities[c]
+        if probabilities[c] >= CANDIDATE_SHARE * calls:
+            candidates |= app_bit(np.int64(rules.app[c])) | app_bit(np.int64(rules.also[c]))
+    if probabilities[best] >= rules.share[best] * calls:
+        confidence = calibrated(rules.calibration[best], probabilities[best])
+        _say(verdict, np.int64(rules.app[best]), np.int64(rules.kind[best]), confidence, _MODEL, packet)
+    else:
+        confidence = calibrated(rules.calibration[probabilities.shape[0]], calls)
+        is_media = 2.0 * media >= calls
+        _say(verdict, _RTP if is_media else _WEBRTC, _MEDIA if is_media else _SIGNALLING, confidence, _MODEL, packet)
+    verdict["candidates"] |= candidates
+
+
+@kernel
+def judge_row(rules: Any, probabilities: Any, verdict: Any, packet: int) -> None:
+    """Fill one verdict from one row of class probabilities.
+
+    Parameters
+    ----------
+    rules : Rules
+    probabilities : float32[classes]
+    verdict : VERDICT record, overwritten
+    packet : packets of the flow, recorded as the place of the decision
+    """
+    best_call = -1
+    best_other = -1
+    calls = 0.0
+    for c in range(probabilities.shape[0]):
+        kind = np.int64(rules.kind[c])
+        if kind == _MEDIA or kind == _SIGNALLING:
+            calls += probabilities[c]
+            if best_call < 0 or probabilities[c] > probabilities[best_call]:
+                best_call = c
+        elif best_other < 0 or probabilities[c] > probabilities[best_other]:
+            best_other = c
+    if best_call >= 0 and calls >= rules.gate[best_call]:
+        _judge_call(rules, probabilities, best_call, calls, verdict, packet)
+    elif best_other >= 0 and probabilities[best_other] >= rules.gate[best_other]:
+        confidence = calibrated(rules.calibration[best_other], probabilities[best_other])
+        _say(verdict, np.int64(rules.app[best_other]), np.int64(rules.kind[best_other]), confidence, _MODEL, packet)
+    else:
+        _say(verdict, _UNKNOWN, _KIND_UNKNOWN, 0.0, _NOTHING, 0)
+
+
+@kernel
+def _prefer_resolved(flow: Any, verdict: Any) -> None:
+    """Of look-alikes the model cannot part, take the one whose name had been resolved to the address."""
+    resolved = np.int64(flow["resolved_app"])
+    if resolved == _UNKNOWN or resolved == np.int64(verdict["app"]):
+        return
+    kind = np.int64(verdict["kind"])
+    if (kind == _MEDIA or kind == _SIGNALLING) and verdict["candidates"] & app_bit(resolved):
+        verdict["app"] = resolved
+
+
+@kernel
+def judge_flow(rules: Any, flow: Any, probabilities: Any, verdict: Any) -> None:
+    """Fill the verdict of one FLOW record; ``probabilities[flow["features_row"]]`` are its own."""
+    row = np.int64(flow["features_row"])
+    app = np.int64(flow["app"])
+    if app != _UNKNOWN:
+        strength = min(np.int64(flow["strength"]), 2)
+        packet = np.int64(flow["decided_at_packet"])
+        _say(verdict, app, np.int64(flow["kind"]), rules.evidence[strength], _EVIDENCE, packet)
+        verdict["candidates"] |= app_bit(np.int64(flow["also"]))
+    elif 0 <= row < probabilities.shape[0]:
+        packet = np.int64(flow["packets"][0]) + np.int64(flow["packets"][1])
+        judge_row(rules, probabilities[row], verdict, packet)
+        _prefer_resolved(flow, verdict)
+    else:
+        _say(verdict, _UNKNOWN, _KIND_UNKNOWN, 0.0, _NOTHING, 0)
+
+
+@entry
+def judge_flows(rules: Any, flows: Any, probabilities: Any, verdicts: Any) -> None:
+    """Fill verdicts from class probabilities made elsewhere: held-out scoring uses it; see `classify_flows`."""
+    for i in range(flows.shape[0]):
+        judge_flow(rules, flows[i], probabilities, verdicts[i])
+
+
+@entry
+def classify_flows(forest: Any, rules: Any, flows: Any, X: Any, probabilities: Any, verdicts: Any) -> None:
+    """Fill a verdict for every flow.
+
+    Parameters
+    ----------
+    forest, rules : Forest, Rules
+    flows : FLOW[n]
+    X : float32[m, features]; ``flows["features_row"]`` points into it, -1 for none
+    probabilities : float32[m, classes], scratch
+    verdicts : VERDICT[n], overwritten
+
+    Notes
+    -----
+    A flow without a feature row costs some nanoseconds: a flood of single packets must not be slowed by its label.
+    """
+    fill_probabilities(forest, X, probabilities)
+    for i in range(flows.shape[0]):
+        judge_flow(rules, flows[i], probabilities, verdicts[i])
