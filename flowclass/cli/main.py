@@ -1,0 +1,94 @@
+"""Host module: the ``flowclass`` command: finds the verb, runs it, turns failures into messages and exit codes.
+
+Importing this module and printing help load neither numba nor scikit-learn (tests/cli/test_main.py).
+
+Exit codes: 0 ok, 1 failure, 2 usage, 3 partial input, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from flowclass.cli import analyze, corpus, explain, features, model
+from flowclass.errors import FlowclassError
+
+OK, FAILURE, USAGE, PARTIAL, INTERRUPTED = 0, 1, 2, 3, 130
+VERBS = {
+    "analyze": analyze,
+    "explain": explain,
+    "model": model,
+    "corpus": corpus,
+    "features": features,
+}
+EPILOG = "exit codes: 0 ok, 1 failure, 2 usage, 3 part of the input could not be read, 130 interrupted"
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose errors begin like all our messages, and which takes no abbreviated options."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(allow_abbrev=False, **options)
+
+    def error(self, message: str) -> NoReturn:
+        complain(f"{message}; see {self.prog} --help")
+        sys.exit(USAGE)
+
+
+class ShowVersion(argparse.Action):
+    """Print the version; reading it costs an import that nothing else needs."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            print(f"flowclass {version('flowclass')}")
+        except PackageNotFoundError:
+            print("flowclass (not installed)")
+        parser.exit()
+
+
+def complain(message: str) -> None:
+    """Write one message to stderr."""
+    print(f"flowclass: {message}", file=sys.stderr)
+
+
+def build_parser() -> Parser:
+    """Return the parser of all verbs."""
+    parser = Parser(
+        prog="flowclass",
+        description="Says which flows of a capture are calls made over the Internet, and by which application.",
+        epilog=EPILOG,
+    )
+    parser.add_argument("--version", action=ShowVersion, nargs=0, help="show the version and exit")
+    verbs = parser.add_subparsers(metavar="VERB", required=True, parser_class=Parser)
+    for name, module in VERBS.items():
+        verb = verbs.add_parser(name, help=module.SUMMARY, description=module.DESCRIPTION, epilog=EPILOG)
+        module.add_arguments(verb)
+        verb.set_defaults(run=module.run)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; return its exit code."""
+    try:
+        arguments = build_parser().parse_args(argv)
+        code = int(arguments.run(arguments))
+        sys.stdout.flush()
+    except FlowclassError as error:
+        complain(str(error))
+        return error.exit_code
+    except KeyboardInterrupt:
+        complain("interrupted")
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader has gone, as in `flowclass … | head`: say nothing, and let nothing be flushed at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILURE
+    except MemoryError:
+        complain("out of memory: choose a smaller --max-flows")
+        return FAILURE
+    return code

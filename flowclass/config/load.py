@@ -1,0 +1,61 @@
+"""Host module: read a TOML settings file against the schema; every mistake is named with file and key."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from flowclass.config.schema import SETTINGS, Setting
+from flowclass.errors import UsageError
+
+
+def load(path: str) -> dict[str, dict[str, float]]:
+    """Return the settings of a file by table and key, defaults left out.
+
+    Raises
+    ------
+    UsageError
+        The file cannot be read, is no TOML, or has an unknown key or a value of the wrong type.
+    """
+    try:
+        document = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"cannot read settings {path}: {error.strerror or error}") from error
+    except ValueError as error:  # both TOMLDecodeError and UnicodeDecodeError
+        raise UsageError(f"{path}: not TOML: {error}") from error
+    return check(document, path)
+
+
+def check(document: dict[str, Any], path: str) -> dict[str, dict[str, float]]:
+    """Return ``document`` with its values typed; ``path`` is for messages."""
+    tables = {setting.table for setting in SETTINGS}
+    result: dict[str, dict[str, float]] = {}
+    for table, keys in document.items():
+        if table not in tables:
+            raise UsageError(f"{path}: unknown table [{table}]{_nearest(table, tables)}")
+        if not isinstance(keys, dict):
+            raise UsageError(f"{path}: {table} must be a table: write [{table}]")
+        known = {setting.name: setting for setting in SETTINGS if setting.table == table}
+        for name, value in keys.items():
+            if name not in known:
+                raise UsageError(f"{path}: unknown key {table}.{name}{_nearest(name, known)}")
+            result.setdefault(table, {})[name] = _typed(known[name], value, path)
+    return result
+
+
+def _typed(setting: Setting, value: Any, path: str) -> float:
+    """Return a value of the setting's type; TOML's true is not a number."""
+    allowed = (int, float) if setting.type is float else (int,)
+    if isinstance(value, bool) or not isinstance(value, allowed):
+        kind = "a number" if setting.type is float else "a whole number"
+        raise UsageError(f"{path}: {setting.table}.{setting.name} must be {kind}, not {value!r}")
+    return setting.type(value)
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    """Return a suggestion, or nothing when no known name is close."""
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"; did you mean {close[0]}?" if close else f"; known: {', '.join(sorted(known))}"

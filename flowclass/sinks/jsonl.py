@@ -1,0 +1,19 @@
+"""Host module: records as JSON Lines, one object a line."""
+
+from __future__ import annotations
+
+import json
+
+from flowclass.sinks.columns import COLUMN_NAMES, Column
+from flowclass.sinks.format import Format, Marks, prefixed
+
+MARKS = Marks(row_end=b"}\n", null=b"null", brackets=b"[]", separator=b",", quote=b'"')
+
+
+def jsonl_format(capture: str) -> Format:
+    """Return how a record of ``capture`` is written; bytes of a file name that are no text become JSON escapes."""
+    return Format(prefixed(_key, json.dumps(capture).encode()), MARKS)
+
+
+def _key(column: Column) -> bytes:
+    return (("," if column else "{") + json.dumps(COLUMN_NAMES[column]) + ":").encode()
