@@ -1,0 +1,1 @@
+"""Host module: the project's own captures, the scripts that make them, and the manifest of public ones."""

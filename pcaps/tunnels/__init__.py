@@ -1,0 +1,1 @@
+"""Host module: one short call in each encapsulation that operators meet."""
