@@ -1,0 +1,1 @@
+"""Host module: benchmarks: generated workloads, peers side by side, kernels (see README.md here)."""

@@ -1,0 +1,1 @@
+"""Host module: generated workloads: the same seed gives the same bytes, and nothing is written into the repository."""
