@@ -28,14 +28,14 @@ import numpy as np
 from numba import types
 from numba.core import cgutils
 from numba.core.codegen import JITCodeLibrary
-from numba.core.dispatcher import _FunctionCompiler as FunctionCompiler
+from numba.core.dispatcher import _FunctionCompiler as FunctionCompiler  # type: ignore[attr-defined]
 from numba.core.registry import CPUDispatcher
 from numba.extending import intrinsic
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-JIT_ENABLED = not numba.config.DISABLE_JIT
-BOUNDS_CHECKED = bool(numba.config.BOUNDSCHECK)
+JIT_ENABLED = not numba.config.DISABLE_JIT  # type: ignore[attr-defined]
+BOUNDS_CHECKED = bool(numba.config.BOUNDSCHECK)  # type: ignore[attr-defined]
 #: Whether kernels may read words straight from memory; not when every index has to be checked.
 RAW_LOADS = JIT_ENABLED and not BOUNDS_CHECKED
 PACKAGE = Path(__file__).parent
@@ -73,7 +73,7 @@ def _cache_folder() -> Path | None:
 #: Where compiled kernels are kept; None means every start compiles anew.
 CACHE_FOLDER = _cache_folder()
 if CACHE_FOLDER is not None:
-    numba.config.CACHE_DIR = str(CACHE_FOLDER)
+    numba.config.CACHE_DIR = str(CACHE_FOLDER)  # type: ignore[attr-defined]
 
 
 def cache_is_cold() -> bool:
@@ -99,6 +99,13 @@ if TYPE_CHECKING:
         """Mark a kernel that Python calls: compiled once a type, cached on disk, releases the GIL."""
         return function
 
+    def int64(value: Any) -> int:
+        """Return a record field or any number as a signed 64-bit integer.
+
+        numba's ``int()`` keeps unsigned types, and uint64 with int64 silently becomes float64.
+        """
+        return int(value)
+
     def prefetch(array: Any, index: int) -> None:
         """Ask the memory system for ``array[index]`` ahead of use; never faults, changes nothing."""
 
@@ -107,6 +114,7 @@ if TYPE_CHECKING:
         return lambda data, index: 0
 
 else:
+    int64 = np.int64
 
     #: ``_nrt=False``: kernels allocate nothing, so no reference is counted either (atomic adds on the packet path).
     OPTIONS = {"nopython": True, "error_model": "numpy", "boundscheck": BOUNDS_CHECKED or None, "_nrt": False}

@@ -121,7 +121,7 @@ class Connection(Flow):
 
     def say(self, at: float, data: bytes, *, outward: bool = True, cuts: Iterable[int] = ()) -> float:
         """Send data, cut at the MSS or at the given places, and acknowledge it; return when that is done."""
-        edges = [0, *cuts] or [0]
+        edges = [0, *cuts]
         pieces = [data[a:b] for a, b in zip(edges, [*edges[1:], len(data)], strict=True)]
         for piece in pieces:
             for start in range(0, len(piece), MSS):
@@ -146,7 +146,7 @@ class Scene:
         self.frames: list[tuple[int, bytes]] = []
         self.flows: list[Flow] = []
 
-    def bytes(self, length: int) -> bytes:
+    def noise(self, length: int) -> bytes:
         """Return random bytes, never two alike in a scene."""
         return self.random.randbytes(length)
 

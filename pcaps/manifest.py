@@ -1,13 +1,16 @@
 """Host module: ``python -m pcaps.manifest INDEX.csv`` writes ``manifest.csv`` from an index of public captures.
 
 The index has a row a capture: path, sha256, file_bytes, repo, url, license, kinds of flow and applications. Taken are
-those whose repository states a licence; of files with one digest the first. Addresses of hosts never pass through.
+those whose repository states a licence; of files with one digest the first. Addresses of hosts never pass through,
+so a capture whose very name holds one is left out.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import ipaddress
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -31,11 +34,22 @@ def has_licence(row: dict[str, str]) -> bool:
     return bool(row["license"]) and not row["license"].startswith(NOT_STATED)
 
 
+def names_a_host(row: dict[str, str]) -> bool:
+    """Whether the capture's name or link holds an IPv4 address."""
+    for text in re.findall(r"(?<!\d)\d{1,3}(?:\.\d{1,3}){3}(?!\d)", row["path"] + " " + row["url"]):
+        try:
+            ipaddress.IPv4Address(text)
+        except ValueError:
+            continue
+        return True
+    return False
+
+
 def entries(index: Iterable[dict[str, str]]) -> list[dict[str, str]]:
     """Return the manifest's rows, by name."""
     taken: dict[str, dict[str, str]] = {}
     for row in index:
-        if has_licence(row) and row["url"].startswith("https://"):
+        if has_licence(row) and row["url"].startswith("https://") and not names_a_host(row):
             taken.setdefault(
                 row["sha256"].lower(),
                 {

@@ -1,4 +1,4 @@
-"""Host module: a voice stream as a caller sends it: one SSRC whose sequence and clock run on, whatever path it takes."""
+"""Host module: a voice stream as a caller sends it: one SSRC whose sequence and clock run on over every path."""
 
 from __future__ import annotations
 
@@ -46,9 +46,9 @@ class Voice:
             self.sequence,
             self.timestamp,
             self.ssrc,
-            self.scene.bytes(wanted - head),
+            self.scene.noise(wanted - head),
             marker=marker,
-            extension=None if self.extension is None else self.scene.bytes(self.extension),
+            extension=None if self.extension is None else self.scene.noise(self.extension),
             profile=self.profile,
         )
         self.sequence += 1

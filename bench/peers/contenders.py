@@ -9,10 +9,11 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from bench.peers.setup import nfstream_python
-from bench.workloads.catalog import REPOSITORY, Workload
+from bench.workloads.catalog import Workload
 
 
 @dataclass(frozen=True)
@@ -89,10 +90,10 @@ def _output_of(command: Sequence[str]) -> str:
 
 
 def _flowclass_version() -> str:
-    sys.path.insert(0, str(REPOSITORY))
-    import flowclass
-
-    return f"flowclass {flowclass.__version__}"
+    try:
+        return "flowclass " + version("flowclass")
+    except PackageNotFoundError:
+        return "flowclass, not installed"
 
 
 def _nfstream_version() -> str:

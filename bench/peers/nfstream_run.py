@@ -7,11 +7,11 @@ stay where they were put, so that parent and meter share the one core that every
 import json
 import sys
 
-import nfstream.meter
-import nfstream.streamer
+import nfstream.meter  # type: ignore[import-not-found]
+import nfstream.streamer  # type: ignore[import-not-found]
 
 
-def stay(_index):
+def stay(_index: int) -> None:
     """Leave the process on the core that it was started on."""
 
 
@@ -19,7 +19,7 @@ nfstream.meter.set_affinity = stay
 nfstream.streamer.set_affinity = stay
 
 
-def main():
+def main() -> None:
     """Count the flows and packets that NFStream gives for the capture named on the command line."""
     streamer = nfstream.NFStreamer(
         source=sys.argv[1], n_dissections=20, statistical_analysis=True, n_meters=1, accounting_mode=1

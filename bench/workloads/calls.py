@@ -26,6 +26,7 @@ RING_US = 400_000
 #: Arrival jitter of media packets, at most.
 JITTER_US = 3_000
 RANDOM_POOL = 1 << 20
+EXTENSION_BYTES = 4
 
 UP, DOWN = 0, 1
 Array = Any
@@ -63,6 +64,8 @@ class Kind:
     sizes: tuple[int, ...]
     #: Bytes before the RTP header (Viber).
     prefix: bytes = b""
+    #: Profile number of a header extension of one word, for applications that send one.
+    extension: int | None = None
     #: Local ports differ by flow for applications that open one socket a flow.
     port_step: int = 0
 
@@ -85,7 +88,7 @@ def _whatsapp() -> Kind:
         steps += [Step(leg + copy / 10, UP, leg, request, STUN_TXID) for copy in (0, 1)]
         steps += [Step(20 + leg + copy / 10, DOWN, leg, answer, STUN_TXID) for copy in (0, 1)]
     sizes = (25, 31, 38, 44, 49, 56)
-    return Kind("whatsapp", 0.25, (3478,) * 3, tuple(steps), 0, 120, 60, 960, sizes)
+    return Kind("whatsapp", 0.25, (3478,) * 3, tuple(steps), 0, 120, 60, 960, sizes, extension=0xDEBE)
 
 
 def _teams() -> Kind:
@@ -117,7 +120,7 @@ def _teams() -> Kind:
         Step(91, UP, 1, reply, STUN_TXID),
     )
     sizes = (61, 64, 67, 70, 73, 76)
-    return Kind("teams", 0.25, (3478, 50016), steps, 1, 104, 20, 320, sizes)
+    return Kind("teams", 0.25, (3478, 50016), steps, 1, 104, 20, 320, sizes, extension=0xBEDE)
 
 
 def _ice() -> Kind:
@@ -186,7 +189,19 @@ def _viber() -> Kind:
         Step(100, UP, 0, ping),
         Step(180, DOWN, 0, pong),
     )
-    return Kind("viber", 0.10, (7985,), steps, 0, 107, 20, 320, (52, 70, 88, 110, 138), prefix=bytes.fromhex("ce40"))
+    return Kind(
+        "viber",
+        0.10,
+        (7985,),
+        steps,
+        0,
+        107,
+        20,
+        320,
+        (52, 70, 88, 110, 138),
+        prefix=bytes.fromhex("ce40"),
+        extension=0xBEDE,
+    )
 
 
 KINDS = (_whatsapp(), _teams(), _ice(), _sip(), _discord(), _viber())
@@ -194,7 +209,9 @@ KINDS = (_whatsapp(), _teams(), _ice(), _sip(), _discord(), _viber())
 
 def _media_templates(kind: Kind) -> list[bytes]:
     """Return an RTP packet of each size, with zeros where sequence, timestamp, SSRC and body go."""
-    return [kind.prefix + wire.rtp(kind.payload_type, 0, 0, 0, bytes(size)) for size in kind.sizes]
+    extension = None if kind.extension is None else bytes(EXTENSION_BYTES)
+    heads = wire.rtp(kind.payload_type, 0, 0, 0, b"", extension=extension, profile=kind.extension or 0)
+    return [kind.prefix + heads + bytes(size) for size in kind.sizes]
 
 
 def write(path: Path, packets: int, seed: int, calls: int = 20_000) -> int:
@@ -325,9 +342,10 @@ class _Writer:
             ticks = self.first_timestamp[call, direction] + index * np.int64(chosen.media.clock_step)
             put(payloads, at + 4, ticks & 0xFFFFFFFF, 4)
             put(payloads, at + 8, self.ssrc[call, direction], 4)
-            body = len(chosen.payload) - at - 12
-            windows = np.lib.stride_tricks.sliding_window_view(self.pool, body)
-            payloads[:, at + 12 :] = windows[(serial * 7919) % len(windows)]
+            # What follows the fixed header is random, but for the head of an extension (4 bytes).
+            at += 12 if chosen.media.extension is None else 16
+            windows = np.lib.stride_tricks.sliding_window_view(self.pool, len(chosen.payload) - at)
+            payloads[:, at:] = windows[(serial * 7919) % len(windows)]
         near, near_port = self.client[call], self.client_port[call] + leg * self.port_step[call]
         far, far_port = self.server[call] + 4096 * leg, self.server_port[call, leg]
         up = direction == UP

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from flowclass.dissect.load import be16, be32, be64, u8
-from flowclass.jit import kernel
+from flowclass.jit import fused, kernel
 from flowclass.record.message import DNS_ADDRESSES
 from flowclass.record.packet import IPV4_MAPPED
 
@@ -32,7 +32,7 @@ MAX_LABELS = 40
 MAX_RECORDS = 32
 
 
-@kernel
+@fused
 def is_port(port: int) -> bool:
     """Whether DNS, mDNS or LLMNR is spoken on this UDP port."""
     return port in (53, 5353, 5355)

@@ -32,7 +32,7 @@ from typing import Any
 
 from flowclass.dissect.load import be16, be32, u8
 from flowclass.dissect.transport import TCP, UDP
-from flowclass.jit import kernel
+from flowclass.jit import fused, kernel
 from flowclass.record.packet import Fragment
 from flowclass.record.status import Anomaly, Status
 
@@ -69,7 +69,7 @@ _LENGTH_ZERO = 1 << Anomaly.IP_LENGTH_ZERO
 _BEYOND_FRAME = 1 << Anomaly.IP_LENGTH_BEYOND_FRAME
 
 
-@kernel
+@fused
 def read_ipv4(data: Any, lo: int, hi: int, wire_hi: int) -> tuple[int, int, int, int, int, int, int, int]:
     """Read an IPv4 header.
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from flowclass.jit import RAW_LOADS, kernel, swapped_load
+from flowclass.jit import RAW_LOADS, int64, kernel, swapped_load
 
 if RAW_LOADS:
     _load16, _load32, _load64 = swapped_load(16), swapped_load(32), swapped_load(64)
@@ -36,7 +36,7 @@ else:
     @kernel
     def be16(data: Any, index: int) -> int:
         """Return the big-endian 16-bit integer at ``index``."""
-        return (np.int64(data[index]) << 8) | np.int64(data[index + 1])
+        return (int64(data[index]) << 8) | int64(data[index + 1])
 
     @kernel
     def be32(data: Any, index: int) -> int:
@@ -52,13 +52,13 @@ else:
 @kernel
 def u8(data: Any, index: int) -> int:
     """Return the byte at ``index``."""
-    return np.int64(data[index])
+    return int64(data[index])
 
 
 @kernel
 def le16(data: Any, index: int) -> int:
     """Return the little-endian 16-bit integer at ``index``."""
-    return np.int64(data[index]) | (np.int64(data[index + 1]) << 8)
+    return int64(data[index]) | (int64(data[index + 1]) << 8)
 
 
 @kernel
@@ -70,4 +70,4 @@ def le32(data: Any, index: int) -> int:
 @kernel
 def be24(data: Any, index: int) -> int:
     """Return the big-endian 24-bit integer at ``index``."""
-    return (be16(data, index) << 8) | np.int64(data[index + 2])
+    return (be16(data, index) << 8) | int64(data[index + 2])

@@ -151,7 +151,7 @@ def dissect_any(data: Any, ref: Any, pkt: Any, fragments: Any, seed: Any) -> int
     return _OK
 
 
-@kernel
+@fused
 def _note_layer(pkt: Any, depth: int, kind: int, number: int) -> int:
     """Write a tunnel layer into the row's path, where it has room; return the new depth."""
     if depth < TUNNEL_PATH_LENGTH:
@@ -160,7 +160,7 @@ def _note_layer(pkt: Any, depth: int, kind: int, number: int) -> int:
     return depth + 1
 
 
-@kernel
+@fused
 def _write_frame(ref: Any, pkt: Any, depth: int) -> None:
     """Write what concerns the frame as a whole; forget tunnel layers beyond ``depth``."""
     pkt["ts_ns"] = ref["ts_ns"]
@@ -199,7 +199,7 @@ def _refuse(ref: Any, pkt: Any, status: int) -> int:
     return status
 
 
-@kernel
+@fused
 def _write_ip(data: Any, pkt: Any, version: int, lo: int, ip: tuple[int, int, int, int, int, int, int, int]) -> None:
     """Write the IP fields of the packet at ``lo``, whose header has been read as ``ip``."""
     if version == 4:
@@ -221,7 +221,7 @@ def _write_ip(data: Any, pkt: Any, version: int, lo: int, ip: tuple[int, int, in
     pkt["ip_id"] = ip[6]
 
 
-@kernel
+@fused
 def _write_transport(
     data: Any, pkt: Any, lo: int, hi: int, proto: int, transport: tuple[int, int, int, int, int, int]
 ) -> None:

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from flowclass.dissect.dns import dns_shape, is_port, read_dns
 from flowclass.dissect.dtls import dtls_version
 from flowclass.dissect.http import http_text
@@ -21,7 +19,7 @@ from flowclass.dissect.sip import sip_text
 from flowclass.dissect.stun import COOKIE, has_classic_form, has_cookie_form, read_inner, read_message
 from flowclass.dissect.tcp_framing import LENGTH_BYTES, bare_stun_bytes, framed_bytes
 from flowclass.dissect.tls import HANDSHAKE, client_hello, hello_bytes_needed, is_record
-from flowclass.jit import kernel
+from flowclass.jit import fused, int64, kernel
 from flowclass.record.message import MessageKind
 
 TCP, UDP = 6, 17
@@ -45,7 +43,7 @@ MS_TURN_BYTES = 12
 TCP_START, TCP_MORE, IP_OTHER = int(MessageKind.TCP_START), int(MessageKind.TCP_MORE), int(MessageKind.IP_OTHER)
 
 
-@kernel
+@fused
 def media(data: Any, lo: int, hi: int, wire_bytes: int, msg: Any) -> int:
     """Look for RTP or RTCP at ``lo``; fill ``media_*`` and return RTP, RTCP or OTHER."""
     if hi - lo < 2 or u8(data, lo) >> 6 != 2:
@@ -67,6 +65,12 @@ def media(data: Any, lo: int, hi: int, wire_bytes: int, msg: Any) -> int:
 
 
 @kernel
+def media_at(data: Any, lo: int, hi: int, wire_bytes: int, msg: Any) -> int:
+    """Do what ``media`` does, as a call: for the rarer ways to media."""
+    return media(data, lo, hi, wire_bytes, msg)
+
+
+@kernel
 def prefixed_media(data: Any, lo: int, hi: int, wire_bytes: int, msg: Any) -> int:
     """Look for RTP behind the headers of Viber and Zoom; fill ``media_*`` and return PREFIXED_RTP or OTHER.
 
@@ -74,11 +78,11 @@ def prefixed_media(data: Any, lo: int, hi: int, wire_bytes: int, msg: Any) -> in
     Zoom: 8 bytes to or from its media server, first 05, then a media header whose type says where RTP starts; between
     peers only the media header (FACTS §1.9).
     """
-    word0 = np.int64(msg["word0"])
+    word0 = int64(msg["word0"])
     if word0 & VIBER_MASK == VIBER_AUDIO or word0 & VIBER_MASK == VIBER_SILENCE:
         at = lo + VIBER_PREFIX
         has_extension = hi >= at + 14 and be16(data, at + 12) == ONE_BYTE_EXTENSION
-        if has_extension and media(data, at, hi, wire_bytes - VIBER_PREFIX, msg) == RTP:
+        if has_extension and media_at(data, at, hi, wire_bytes - VIBER_PREFIX, msg) == RTP:
             return PREFIXED_RTP
     first = word0 >> 24
     at = lo
@@ -99,7 +103,7 @@ def prefixed_media(data: Any, lo: int, hi: int, wire_bytes: int, msg: Any) -> in
         at += 16
     else:
         return OTHER
-    return PREFIXED_RTP if media(data, at, hi, wire_bytes - (at - lo), msg) != OTHER else OTHER
+    return PREFIXED_RTP if media_at(data, at, hi, wire_bytes - (at - lo), msg) != OTHER else OTHER
 
 
 @kernel
@@ -116,7 +120,7 @@ def inner(data: Any, lo: int, hi: int, wire_bytes: int, msg: Any) -> None:
         msg["media_hi"] = lo
         msg["inner_kind"] = STUN
     else:
-        msg["inner_kind"] = media(data, lo, hi, wire_bytes, msg)
+        msg["inner_kind"] = media_at(data, lo, hi, wire_bytes, msg)
 
 
 @kernel
@@ -124,18 +128,18 @@ def stun(data: Any, lo: int, hi: int, msg: Any) -> None:
     """Read a STUN message whose form has been checked, and what it relays."""
     read_message(data, lo, hi, msg)
     if msg["media_hi"] > msg["media_lo"]:
-        inner(data, np.int64(msg["media_lo"]), np.int64(msg["media_hi"]), np.int64(msg["media_bytes"]), msg)
+        inner(data, int64(msg["media_lo"]), int64(msg["media_hi"]), int64(msg["media_bytes"]), msg)
 
 
-@kernel
+@fused
 def datagram(data: Any, lo: int, hi: int, wire_bytes: int, pkt: Any, msg: Any) -> int:  # noqa: C901
     """Return the MessageKind of one UDP payload of at least one captured byte."""
-    word0, word1 = np.int64(msg["word0"]), np.int64(msg["word1"])
+    word0, word1 = int64(msg["word0"]), int64(msg["word1"])
     first = word0 >> 24
     if word1 == COOKIE and first < 0x40 and has_cookie_form(data, lo, hi, wire_bytes):
         stun(data, lo, hi, msg)
         return STUN
-    if is_port(np.int64(pkt["dport"])) or is_port(np.int64(pkt["sport"])):
+    if is_port(int64(pkt["dport"])) or is_port(int64(pkt["sport"])):
         if dns_shape(data, lo, hi):
             read_dns(data, lo, hi, msg)
             return DNS
@@ -188,7 +192,7 @@ def datagram(data: Any, lo: int, hi: int, wire_bytes: int, pkt: Any, msg: Any) -
 @kernel
 def segment(data: Any, lo: int, hi: int, wire_bytes: int, pkt: Any, msg: Any) -> int:
     """Return the MessageKind of one TCP payload of at least one captured byte."""
-    word0 = np.int64(msg["word0"])
+    word0 = int64(msg["word0"])
     first = word0 >> 24
     if 20 <= first <= 24 and is_record(data, lo, hi):
         if first == HANDSHAKE and hello_bytes_needed(data, lo, hi):
@@ -204,7 +208,7 @@ def segment(data: Any, lo: int, hi: int, wire_bytes: int, pkt: Any, msg: Any) ->
             msg["stream_framed"] = 1
             stun(data, lo + LENGTH_BYTES, inner_hi, msg)
             return STUN
-        kind = media(data, lo + LENGTH_BYTES, inner_hi, framed, msg)
+        kind = media_at(data, lo + LENGTH_BYTES, inner_hi, framed, msg)
         if kind != OTHER:
             msg["stream_framed"] = 1
             return kind
@@ -237,8 +241,8 @@ def inspect(data: Any, pkt: Any, msg: Any) -> None:
     msg : MESSAGE
         For TCP the caller has set ``head``, ``head_bytes`` and ``head_new``; all else is written here.
     """
-    lo = np.int64(pkt["payload_lo"])
-    hi = np.int64(pkt["payload_hi"])
+    lo = int64(pkt["payload_lo"])
+    hi = int64(pkt["payload_hi"])
     msg["media_lo"] = lo
     msg["media_hi"] = lo
     msg["media_bytes"] = 0
@@ -262,7 +266,7 @@ def inspect(data: Any, pkt: Any, msg: Any) -> None:
             word1 = (word1 << 8) | (u8(data, lo + 4 + index) if 4 + index < captured else 0)
     msg["word0"] = word0
     msg["word1"] = word1
-    wire_bytes = max(np.int64(pkt["payload_bytes"]), captured)
+    wire_bytes = max(int64(pkt["payload_bytes"]), captured)
     if pkt["proto"] == UDP:
         msg["kind"] = datagram(data, lo, hi, wire_bytes, pkt, msg)
     elif pkt["proto"] == TCP:

@@ -49,7 +49,7 @@ def dissect_plain(data: Any, ref: Any, pkt: Any, seed: Any) -> bool:
 
     Returns
     -------
-    False when the frame is not plain; ``pkt`` is then to be written by the general walk.
+    False when the frame is not plain; ``pkt`` is then unchanged.
 
     Notes
     -----
@@ -66,8 +66,6 @@ def dissect_plain(data: Any, ref: Any, pkt: Any, seed: Any) -> bool:
     while code == VLAN or code == VLAN_SERVICE:
         if depth == _TAGS or ip + VLAN_TAG > hi:
             return False
-        pkt["tunnel_kind"][depth] = _VLAN
-        pkt["tunnel_id"][depth] = be16(data, ip) & 0xFFF
         code = be16(data, ip + 2)
         ip += VLAN_TAG
         depth += 1
@@ -138,7 +136,10 @@ def dissect_plain(data: Any, ref: Any, pkt: Any, seed: Any) -> bool:
     pkt["status"] = 0
     pkt["anomalies"] = 0
     pkt["depth"] = depth
-    for layer in range(depth, TUNNEL_PATH_LENGTH):
+    for layer in range(TUNNEL_PATH_LENGTH):
         pkt["tunnel_kind"][layer] = 0
         pkt["tunnel_id"][layer] = 0
+    for layer in range(depth):
+        pkt["tunnel_kind"][layer] = _VLAN
+        pkt["tunnel_id"][layer] = be16(data, lo + ETHERNET_HEADER + layer * VLAN_TAG) & 0xFFF
     return True

@@ -16,7 +16,7 @@ from __future__ import annotations
 from typing import Any
 
 from flowclass.dissect.load import be16, be32, u8
-from flowclass.jit import kernel
+from flowclass.jit import fused, kernel
 
 #: Header and sender SSRC, the part that SRTCP leaves readable (RFC 3711 §3.4).
 HEADER_BYTES = 8
@@ -26,7 +26,7 @@ FIRST_TYPE, LAST_TYPE = 192, 223
 SENDER_REPORT, RECEIVER_REPORT, SOURCE_DESCRIPTION, GOODBYE = 200, 201, 202, 203
 
 
-@kernel
+@fused
 def rtcp_shape(data: Any, lo: int, hi: int, wire_bytes: int) -> int:
     """Return the RTCP packet type at ``lo``, or 0 when the bytes cannot be RTCP.
 

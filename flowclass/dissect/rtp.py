@@ -22,7 +22,7 @@ from __future__ import annotations
 from typing import Any
 
 from flowclass.dissect.load import be16, be32, u8
-from flowclass.jit import kernel
+from flowclass.jit import fused, kernel
 
 #: Length of the fixed header.
 HEADER_BYTES = 12
@@ -34,7 +34,7 @@ DYNAMIC_TYPES = 96
 VERSION_2, PADDING, EXTENSION, CSRC_COUNT = 0x80, 0x20, 0x10, 0x0F
 
 
-@kernel
+@fused
 def rtp_shape(data: Any, lo: int, hi: int, wire_bytes: int) -> int:
     """Return the length of the RTP header at ``lo``, or 0 when the bytes cannot be RTP.
 

@@ -24,7 +24,7 @@ from __future__ import annotations
 from typing import Any
 
 from flowclass.dissect.load import be16, u8
-from flowclass.jit import kernel
+from flowclass.jit import fused
 from flowclass.record.packet import Fragment
 from flowclass.record.status import Anomaly, Status
 
@@ -50,7 +50,7 @@ _UDP_LENGTH_MISMATCH = 1 << Anomaly.UDP_LENGTH_MISMATCH
 _WHOLE = int(Fragment.NONE)
 
 
-@kernel
+@fused
 def read_transport(
     data: Any, lo: int, hi: int, wire_hi: int, proto: int, fragment: int
 ) -> tuple[int, int, int, int, int, int]:
@@ -97,7 +97,7 @@ def read_transport(
     return _OK, be16(data, lo), be16(data, lo + 2), lo + header, wire_hi, 0
 
 
-@kernel
+@fused
 def _read_udp(data: Any, lo: int, hi: int, wire_hi: int, fragment: int) -> tuple[int, int, int, int, int, int]:
     """Read a UDP header whose ports have been captured; returns as ``read_transport``."""
     end = wire_hi

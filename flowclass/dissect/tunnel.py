@@ -43,7 +43,7 @@ from flowclass.dissect.ethertype import (
 )
 from flowclass.dissect.load import be16, be24, be32, u8
 from flowclass.dissect.transport import UDP
-from flowclass.jit import kernel
+from flowclass.jit import fused, kernel
 from flowclass.record.packet import TunnelKind
 
 # IP protocol numbers.
@@ -113,7 +113,7 @@ _GTPU = int(TunnelKind.GTPU)
 _L2TP = int(TunnelKind.L2TP)
 
 
-@kernel
+@fused
 def open_tunnel(
     data: Any, lo: int, hi: int, wire_hi: int, version: int, proto: int, sport: int, dport: int
 ) -> tuple[int, int, int, int]:
@@ -166,7 +166,7 @@ def is_tunnel_port(sport: int, dport: int) -> bool:
     )
 
 
-@kernel
+@fused
 def open_udp_tunnel(data: Any, lo: int, hi: int, wire_hi: int, sport: int, dport: int) -> tuple[int, int, int, int]:
     """Read the tunnel header at the start of a UDP payload; see ``open_tunnel``.
 

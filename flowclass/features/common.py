@@ -24,7 +24,7 @@ def ratio(part: float, whole: float) -> float:
 @kernel
 def spread(total: float, squares: float, count: int) -> float:
     """Return the population standard deviation from a sum and a sum of squares; 0 below two values."""
-    if count < 2:  # noqa: PLR2004 - a single value has no spread
+    if count < 2:
         return 0.0
     mean = total / count
     variance = squares / count - mean * mean
@@ -34,7 +34,7 @@ def spread(total: float, squares: float, count: int) -> float:
 @kernel
 def byte_at(high: np.uint64, low: np.uint64, position: int) -> int:
     """Return byte ``position`` (0-15) of sixteen bytes held in two big-endian words."""
-    word = high if position < 8 else low  # noqa: PLR2004 - eight bytes a word
+    word = high if position < 8 else low
     shift = np.uint64(56 - 8 * (position & 7))
     return np.int64((word >> shift) & np.uint64(0xFF))  # type: ignore[return-value]
 

@@ -24,7 +24,9 @@ FEATURES = (
     ),
     *both("content", "fixed", "byte", "of the first 16 bytes, those that never changed; 0 below two packets", _TSTAT),
     *both("content", "lead", "", "top four bits of the first byte; -1 without packets", "RFC 7983 demultiplexing"),
-    Feature("content_agree_01", "bit", "bits of bytes 0-1 alike in both directions' first packets; -1 unless both", _TSTAT),
+    Feature(
+        "content_agree_01", "bit", "bits of bytes 0-1 alike in both directions' first packets; -1 unless both", _TSTAT
+    ),
     Feature("content_agree_23", "bit", "bits of bytes 2-3 alike, as above", _TSTAT),
     Feature("content_agree_8b", "bit", "bits of bytes 8-11 alike, as above", _TSTAT),
     Feature("content_mod16_zero", "", "share of payload sizes that are multiples of 16", _BLOCKS),

@@ -17,7 +17,9 @@ UDP = 17
 
 FEATURES = (
     Feature("sign_udp", "", "1 for UDP, 0 for any other transport", "media prefers UDP"),
-    Feature("sign_payload_share", "", "packets with payload as share of all packets", "TCP acknowledges, media does not"),
+    Feature(
+        "sign_payload_share", "", "packets with payload as share of all packets", "TCP acknowledges, media does not"
+    ),
     Feature("sign_rtp", "", "share of packets that pass the RTP header checks", _SIGNS),
     Feature("sign_rtcp", "", "share of packets that pass the RTCP header checks", _SIGNS),
     Feature("sign_stun", "", "share of packets that are STUN", _SIGNS),

@@ -10,12 +10,10 @@ from __future__ import annotations
 from math import log2
 from typing import Any
 
-import numpy as np
-
 from flowclass.features.common import ratio
 from flowclass.features.feature import Feature
 from flowclass.flow.streams import CANDIDATE, CONFIRMED, MAX_STREAMS
-from flowclass.jit import kernel
+from flowclass.jit import int64, kernel
 
 _RTP = "RFC 3550 §5.1"
 _TYPES = "FACTS §1: payload types by application"
@@ -54,7 +52,7 @@ FEATURES = (
 
 
 @kernel
-def _larger(candidate: Any, best: Any) -> bool:
+def _larger(candidate: Any, best: Any) -> Any:
     """Whether a stream goes before the best so far; ties by what it holds, never by its direction's number."""
     if candidate["packets"] != best["packets"]:
         return candidate["packets"] > best["packets"]
@@ -77,35 +75,35 @@ def largest_stream(streams: Any, head: int, direction: int) -> int:
     -----
     Walks at most MAX_STREAMS rows, and only rows inside the array.
     """
-    best = np.int64(-1)
+    best = int64(-1)
     at = head
     for _ in range(MAX_STREAMS):
         if at < 0 or at >= streams.shape[0]:
             break
         stream = streams[at]
-        wanted = direction < 0 or np.int64(stream["direction"]) == direction
+        wanted = direction < 0 or int64(stream["direction"]) == direction
         if wanted and stream["state"] == CONFIRMED and (best < 0 or _larger(stream, streams[best])):
-            best = np.int64(at)
-        at = np.int64(stream["next"])
-    return best  # type: ignore[return-value]
+            best = int64(at)
+        at = int64(stream["next"])
+    return best
 
 
 @kernel
 def _count_streams(body: Any, streams: Any, row: Any, at: int) -> None:
     confirmed = 0
     candidates = 0
-    seen = np.int64(0)
-    place = np.int64(body["stream_head"])
+    seen = int64(0)
+    place = int64(body["stream_head"])
     for _ in range(MAX_STREAMS):
         if place < 0 or place >= streams.shape[0]:
             break
         stream = streams[place]
         if stream["state"] == CONFIRMED:
             confirmed += 1
-            seen |= np.int64(1) << (np.int64(stream["direction"]) & 1)
+            seen |= int64(1) << (int64(stream["direction"]) & 1)
         elif stream["state"] == CANDIDATE:
             candidates += 1
-        place = np.int64(stream["next"])
+        place = int64(stream["next"])
     row[at] = float(confirmed)
     row[at + 1] = float(candidates)
     row[at + 2] = float(body["stream_rejects"])
@@ -131,7 +129,7 @@ def _describe_main(stream: Any, row: Any, at: int) -> None:
     row[at + 13] = ratio(float(stream["reordered"]), packets)
     row[at + 14] = ratio(float(stream["bytes"]), packets)
     row[at + 15] = min(ratio((packets - 1.0) * 1000.0, arrival_ms), LARGEST_RATE)
-    row[at + 16] = float(np.int64(log2(float(stream["ssrc"]))) + 1) if stream["ssrc"] > 0 else 0.0
+    row[at + 16] = float(int64(log2(float(stream["ssrc"]))) + 1) if stream["ssrc"] > 0 else 0.0
 
 
 @kernel
@@ -142,13 +140,13 @@ def fill(body: Any, streams: Any, row: Any, at: int) -> None:
         row[at + k] = 0.0
     row[at + 5] = -1.0
     row[at + 17] = -1.0
-    head = np.int64(body["stream_head"])
+    head = int64(body["stream_head"])
     best = largest_stream(streams, head, -1)
     if best < 0:
         return
     main = streams[best]
     _describe_main(main, row, at)
-    second = largest_stream(streams, head, 1 - np.int64(main["direction"]))
+    second = largest_stream(streams, head, 1 - int64(main["direction"]))
     if second < 0:
         return
     other = streams[second]

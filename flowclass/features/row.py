@@ -67,9 +67,9 @@ def fill_row(hot: Any, body: Any, streams: Any, row: Any) -> None:
     fill_evidence(hot, body, row, _EVIDENCE)
     for k in range(FEATURE_COUNT):
         value = row[k]
-        # The first comparison is false for NaN as well.
+        # Every comparison with NaN is false: it ends as 0.
         if not (abs(value) <= LARGEST):
-            row[k] = 0.0 if value != value else (LARGEST if value > 0.0 else -LARGEST)
+            row[k] = LARGEST if value > 0.0 else (-LARGEST if value < 0.0 else 0.0)
 
 
 @entry

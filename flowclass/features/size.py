@@ -5,6 +5,7 @@ Called by ``features.row``. Reads the window statistics of BODY only.
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 from flowclass.features.common import ratio, spread
@@ -20,7 +21,7 @@ def _bins() -> tuple[Feature, ...]:
     edges = ["0", *(str(edge) for edge in SIZE_EDGES), "more"]
     return tuple(
         Feature(f"size_bin_{lo}", "", f"share of payload packets of {lo} to below {hi} bytes", _BRANCH)
-        for lo, hi in zip(edges[:-1], edges[1:], strict=True)
+        for lo, hi in itertools.pairwise(edges)
     )
 
 

@@ -5,6 +5,7 @@ Called by ``features.row``. Gaps come from the capture's clock; the time of day 
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 from flowclass.features.common import ratio, spread
@@ -20,7 +21,7 @@ def _bins() -> tuple[Feature, ...]:
     edges = ["0", *(str(edge) for edge in GAP_EDGES_MS), "more"]
     return tuple(
         Feature(f"gap_bin_{lo}", "", f"share of gaps of {lo} to below {hi} ms", _CLOCKS)
-        for lo, hi in zip(edges[:-1], edges[1:], strict=True)
+        for lo, hi in itertools.pairwise(edges)
     )
 
 

@@ -16,9 +16,9 @@ from flowclass.features.row import fill_row
 from flowclass.flow.reassembly import release_hello
 from flowclass.flow.streams import CONFIRMED, release_streams
 from flowclass.flow.table import ONE, remove
-from flowclass.jit import entry, fused, kernel
+from flowclass.jit import entry, fused, int64, kernel
 from flowclass.record.status import EndReason
-from flowclass.record.verdict import App, Kind, Strength
+from flowclass.record.verdict import App, Kind
 
 EVICT_LOOK = 8
 #: Fewer payload packets than this give the model nothing to judge by.
@@ -30,12 +30,12 @@ ID_SEED = np.array([0x243F6A8885A308D3, 0x13198A2E03707344], np.uint64)
 
 
 @kernel
-def has_expired(flow: Any, now_ns: int, meter: Any) -> bool:
+def has_expired(flow: Any, now_ns: int, meter: Any) -> Any:
     """Whether a flow's silence, as seen from ``now_ns``, is over its timeout.
 
     Time that runs backward by more than the timeout (captures stitched together) ends a flow too.
     """
-    silence = now_ns - np.int64(flow["last_ns"])
+    silence = now_ns - int64(flow["last_ns"])
     if flow["closed"] and silence > meter["linger_ns"]:
         return True
     return silence > meter["idle_ns"] or -silence > meter["idle_ns"]
@@ -46,12 +46,12 @@ def stream_packets(streams: Any, body: Any, counts: Any) -> None:
     """Sum the packets of the flow's confirmed streams by direction."""
     counts[0] = 0
     counts[1] = 0
-    at = np.int64(body["stream_head"])
+    at = int64(body["stream_head"])
     while at >= 0:
         stream = streams[at]
         if stream["state"] == CONFIRMED:
-            counts[np.int64(stream["direction"])] += stream["packets"]
-        at = np.int64(stream["next"])
+            counts[int64(stream["direction"])] += stream["packets"]
+        at = int64(stream["next"])
 
 
 @fused
@@ -60,10 +60,16 @@ def hand_out(state: Any, row: int, reason: int) -> None:
     meter = state.meter[0]
     flow = state.hot[row]
     body = state.body[row]
-    out = state.ready[np.int64(meter["ready"])]
+    out = state.ready[int64(meter["ready"])]
     meter["ready"] += 1
     key_hash = biflow_hash(
-        flow["src_hi"], flow["src_lo"], flow["dst_hi"], flow["dst_lo"], flow["sport"], flow["dport"], flow["proto"],
+        flow["src_hi"],
+        flow["src_lo"],
+        flow["dst_hi"],
+        flow["dst_lo"],
+        flow["sport"],
+        flow["dport"],
+        flow["proto"],
         ID_SEED,
     )
     out["flow_id"] = multiply_fold(key_hash | ONE, np.uint64(body["origin_ns"]) ^ ID_SEED[0])
@@ -104,7 +110,7 @@ def hand_out(state: Any, row: int, reason: int) -> None:
     out["features_row"] = -1
     undecided = body["app"] == App.UNKNOWN and body["payload_packets"] >= MODEL_PAYLOAD_PACKETS
     if undecided or meter["features_always"]:
-        features_row = np.int64(meter["ready_rows"])
+        features_row = int64(meter["ready_rows"])
         meter["ready_rows"] = features_row + 1
         out["features_row"] = features_row
         fill_row(flow, body, state.streams, state.features[features_row])
@@ -115,9 +121,9 @@ def hand_out(state: Any, row: int, reason: int) -> None:
 @kernel
 def final_kind(body: Any, out: Any) -> int:
     """Return the kind by evidence; a call's relay or socket that carried media streams is call media."""
-    kind = np.int64(body["kind"])
+    kind = int64(body["kind"])
     if kind == Kind.CALL_SIGNALLING and out["stream_packets"][0] + out["stream_packets"][1] >= MEDIA_PACKETS:
-        return np.int64(Kind.CALL_MEDIA)
+        return int64(Kind.CALL_MEDIA)
     return kind
 
 
@@ -134,13 +140,13 @@ def end_flow(state: Any, row: int, reason: int) -> None:
 @kernel
 def end_reason(flow: Any) -> int:
     """Return the reason with which a flow ends whose time is over."""
-    return np.int64(EndReason.END_OF_FLOW) if flow["closed"] else np.int64(EndReason.IDLE_TIMEOUT)
+    return int64(EndReason.END_OF_FLOW) if flow["closed"] else int64(EndReason.IDLE_TIMEOUT)
 
 
 @kernel
 def next_hand(meter: Any) -> int:
     """Move the sweep's hand to the next row ever used, and return it."""
-    hand = np.int64(meter["hand"]) + 1
+    hand = int64(meter["hand"]) + 1
     if hand >= meter["high_row"]:
         hand = 0
     meter["hand"] = hand
@@ -158,8 +164,8 @@ def swept_row(hot: Any, meter: Any, now_ns: int) -> int:
 
 @kernel
 def row_to_evict(hot: Any, meter: Any) -> int:
-    """Return the flow that makes room in a full table: the one chosen before if it still has one packet, else a new one."""
-    chosen = np.int64(meter["victim"]) - 1
+    """Return the flow that makes room in a full table: the one chosen before, while it has one packet, or another."""
+    chosen = int64(meter["victim"]) - 1
     if chosen >= 0 and hot[chosen]["in_use"] and hot[chosen]["packets"] == 1:
         return chosen
     return choose_victim(hot, meter)

@@ -14,6 +14,7 @@ import numpy as np
 from flowclass.apps._fused import collect_reasons, observe_apps
 from flowclass.apps.decide import decide
 from flowclass.dissect.duplicate import is_duplicate
+from flowclass.dissect.load import be32, u8
 from flowclass.dissect.packet import dissect_packet
 from flowclass.dissect.payload import inspect
 from flowclass.flow.expire import choose_victim, end_flow, end_reason, has_expired, row_to_evict, swept_row
@@ -23,8 +24,7 @@ from flowclass.flow.resolved import learn_answers, resolved_app
 from flowclass.flow.streams import MAX_REJECTS, add_media, update_stream
 from flowclass.flow.table import find, first_slot, insert, likely_row
 from flowclass.flow.window import add_to_window
-from flowclass.jit import entry, fused, kernel, prefetch
-from flowclass.dissect.load import be32, u8
+from flowclass.jit import entry, fused, int64, kernel, prefetch
 from flowclass.record.message import HEAD_BYTES, MessageKind
 from flowclass.record.packet import Fragment
 from flowclass.record.status import Anomaly, EndReason, Status
@@ -54,7 +54,7 @@ SEQ_MASK = 0xFFFFFFFF
 def account(ref: Any, pkt: Any, state: Any) -> None:
     """Book one packet as metered or ignored, and its anomalies."""
     stats = state.stats[0]
-    status = np.int64(pkt["status"])
+    status = int64(pkt["status"])
     wirelen = np.uint64(ref["wirelen"])
     stats["packets_read"] += np.uint64(1)
     stats["bytes_read"] += wirelen
@@ -65,7 +65,7 @@ def account(ref: Any, pkt: Any, state: Any) -> None:
     stats["packets_metered"] += np.uint64(1)
     stats["bytes_metered"] += wirelen
     meter = state.meter[0]
-    odd = np.int64(pkt["anomalies"])
+    odd = int64(pkt["anomalies"])
     if pkt["ts_ns"] + SECOND_NS < meter["clock_ns"]:
         odd |= 1 << Anomaly.TIME_BACKWARD
     meter["clock_ns"] = pkt["ts_ns"]
@@ -88,7 +88,7 @@ def begin_flow(pkt: Any, state: Any) -> int:
     body["first_frame"] = state.meter[0]["frame"]
     body["stream_head"] = -1
     body["resolved_app"] = resolved_app(pkt, state.resolved)
-    depth = np.int64(pkt["depth"])
+    depth = int64(pkt["depth"])
     if depth > 0:
         body["depth"] = depth
         for layer in range(body["tunnel_kind"].size):
@@ -101,14 +101,14 @@ def begin_flow(pkt: Any, state: Any) -> int:
 @kernel
 def reason_to_end(pkt: Any, flow: Any, body: Any, meter: Any) -> int:
     """Return the EndReason with which a live flow ends before this packet of its key, OPEN when it goes on."""
-    ts_ns = np.int64(pkt["ts_ns"])
+    ts_ns = int64(pkt["ts_ns"])
     if has_expired(flow, ts_ns, meter):
         return end_reason(flow)
     if flow["closed"] and pkt["proto"] == TCP and (pkt["tcp_flags"] & (SYN | ACK)) == SYN:
-        return np.int64(EndReason.END_OF_FLOW)
-    if ts_ns - np.int64(body["first_ns"]) > meter["active_ns"]:
-        return np.int64(EndReason.ACTIVE_TIMEOUT)
-    return np.int64(EndReason.OPEN)
+        return int64(EndReason.END_OF_FLOW)
+    if ts_ns - int64(body["first_ns"]) > meter["active_ns"]:
+        return int64(EndReason.ACTIVE_TIMEOUT)
+    return int64(EndReason.OPEN)
 
 
 @kernel
@@ -138,13 +138,13 @@ def follow_tcp_bytes(data: Any, pkt: Any, direction: int, body: Any, msg: Any) -
     """Keep the first bytes of each TCP direction, in sequence, for signatures split over segments."""
     msg["head_bytes"] = 0
     msg["head_new"] = 0
-    lo = np.int64(pkt["payload_lo"])
-    captured = np.int64(pkt["payload_hi"]) - lo
-    sequence = np.int64(pkt["tcp_seq"])
-    filled = np.int64(body["head_bytes"][direction])
+    lo = int64(pkt["payload_lo"])
+    captured = int64(pkt["payload_hi"]) - lo
+    sequence = int64(pkt["tcp_seq"])
+    filled = int64(body["head_bytes"][direction])
     if filled < HEAD_BYTES:
-        if filled == 0 or sequence == np.int64(body["next_seq"][direction]):
-            body["next_seq"][direction] = (sequence + np.int64(pkt["payload_bytes"])) & SEQ_MASK
+        if filled == 0 or sequence == int64(body["next_seq"][direction]):
+            body["next_seq"][direction] = (sequence + int64(pkt["payload_bytes"])) & SEQ_MASK
             fresh = min(captured, HEAD_BYTES - filled)
             for i in range(fresh):
                 body["head"][direction][filled + i] = data[lo + i]
@@ -193,10 +193,10 @@ def study(data: Any, pkt: Any, direction: int, state: Any, row: int) -> None:
             hello = state.hello_packet[0]
             inspect(state.hello_bytes[at], hello, msg)
             fresh = observe_apps(state.hello_bytes[at], hello, msg, direction, body["apps"])
-    lo = np.int64(msg["media_lo"])
+    lo = int64(msg["media_lo"])
     if msg["media_hi"] > lo:
-        body["media_offset"] = lo - np.int64(pkt["payload_lo"])
-        ts_ns = np.int64(pkt["ts_ns"])
+        body["media_offset"] = lo - int64(pkt["payload_lo"])
+        ts_ns = int64(pkt["ts_ns"])
         add_media(data, msg, ts_ns, direction, state.streams, state.meter[0], state.stats[0], body, row)
     if fresh:
         judge(state, row)
@@ -209,10 +209,10 @@ def study(data: Any, pkt: Any, direction: int, state: Any, row: int) -> None:
 def follow_media(data: Any, pkt: Any, direction: int, state: Any, row: int) -> None:
     """Follow the media streams of a flow whose verdict is firm: the cheap way of nearly all packets of a call."""
     body = state.body[row]
-    lo = np.int64(pkt["payload_lo"]) + np.int64(body["media_offset"])
-    hi = np.int64(pkt["payload_hi"])
-    size = np.int64(pkt["payload_bytes"]) - np.int64(body["media_offset"])
-    hint = np.int64(body["stream_hint"][direction]) - 1
+    lo = int64(pkt["payload_lo"]) + int64(body["media_offset"])
+    hi = int64(pkt["payload_hi"])
+    size = int64(pkt["payload_bytes"]) - int64(body["media_offset"])
+    hint = int64(body["stream_hint"][direction]) - 1
     if hint >= 0 and hi - lo >= RTP_HEADER_BYTES and u8(data, lo) >> 6 == RTP_VERSION_2:
         stream = state.streams[hint]
         if stream["ssrc"] == be32(data, lo + 8) and stream["state"] == 2:
@@ -224,10 +224,10 @@ def follow_media(data: Any, pkt: Any, direction: int, state: Any, row: int) -> N
         return
     msg = state.message[0]
     inspect(data, pkt, msg)
-    lo = np.int64(msg["media_lo"])
+    lo = int64(msg["media_lo"])
     if msg["media_hi"] > lo:
-        body["media_offset"] = lo - np.int64(pkt["payload_lo"])
-        ts_ns = np.int64(pkt["ts_ns"])
+        body["media_offset"] = lo - int64(pkt["payload_lo"])
+        ts_ns = int64(pkt["ts_ns"])
         add_media(data, msg, ts_ns, direction, state.streams, state.meter[0], state.stats[0], body, row)
 
 
@@ -236,7 +236,7 @@ def add_to_flow(data: Any, pkt: Any, row: int, direction: int, state: Any) -> No
     """Add one packet to its flow, which is there and goes on."""
     flow = state.hot[row]
     body = state.body[row]
-    ts_ns = np.int64(pkt["ts_ns"])
+    ts_ns = int64(pkt["ts_ns"])
     flow["packets"] += np.uint32(1)
     flow["last_ns"] = ts_ns
     body["packets"][direction] += np.uint32(1)
@@ -265,10 +265,10 @@ def meter_packet(data: Any, pkt: Any, state: Any) -> None:
     the three take turns in one loop so that the code that hands a record out exists once.
     """
     meter = state.meter[0]
-    ts_ns = np.int64(pkt["ts_ns"])
+    ts_ns = int64(pkt["ts_ns"])
     row, direction = find(state, pkt)
     for step in range(RECORDS_PER_PACKET):
-        ending, reason = -1, np.int64(EndReason.OPEN)
+        ending, reason = -1, int64(EndReason.OPEN)
         if step == OWN_FLOW:
             if row >= 0:
                 reason = reason_to_end(pkt, state.hot[row], state.body[row], meter)
@@ -277,7 +277,7 @@ def meter_packet(data: Any, pkt: Any, state: Any) -> None:
         elif step == MAKE_ROOM:
             if row < 0 and meter["live"] == state.hot.size:
                 ending = row_to_evict(state.hot, meter)
-                reason = np.int64(EndReason.LACK_OF_RESOURCES)
+                reason = int64(EndReason.LACK_OF_RESOURCES)
         elif meter["frame"] % SWEEP_EVERY == 0:
             ending = swept_row(state.hot, meter, ts_ns)
             if ending >= 0:
@@ -302,7 +302,7 @@ def meter_packet(data: Any, pkt: Any, state: Any) -> None:
 @kernel
 def previous_payload_ns(body: Any) -> int:
     """Return the time of the flow's latest payload packet in the window, 0 before the first."""
-    return max(np.int64(body["window"][0]["last_ns"]), np.int64(body["window"][1]["last_ns"]))
+    return max(int64(body["window"][0]["last_ns"]), int64(body["window"][1]["last_ns"]))
 
 
 @kernel
@@ -327,14 +327,14 @@ def fetch_ahead(state: Any, count: int) -> None:
     for k in range(count):
         pkt = state.packets[k]
         if pkt["status"] == Status.OK and pkt["flow"] >= 0:
-            row = np.int64(pkt["flow"])
+            row = int64(pkt["flow"])
             body = state.body[row]
             if body["stage"] == OPEN:
                 fetch_body(state.body_bytes, row)
             elif body["stream_hint"][0] > 0:
-                prefetch(state.streams, np.int64(body["stream_hint"][0]) - 1)
+                prefetch(state.streams, int64(body["stream_hint"][0]) - 1)
                 if body["stream_hint"][1] > 0:
-                    prefetch(state.streams, np.int64(body["stream_hint"][1]) - 1)
+                    prefetch(state.streams, int64(body["stream_hint"][1]) - 1)
 
 
 @entry

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from flowclass.dissect.tls import hello_bytes_needed
-from flowclass.jit import fused, kernel
+from flowclass.jit import fused, int64, kernel
 from flowclass.record.field import Field, dtype_of
 
 HELLO_BUFFERS = 256
@@ -38,13 +38,13 @@ HELLO = dtype_of(
 @kernel
 def _copy_segment(data: Any, pkt: Any, hello: Any, buffer: Any) -> None:
     """Append the packet's payload to the buffer, up to what the hello needs."""
-    lo = np.int64(pkt["payload_lo"])
-    filled = np.int64(hello["filled"])
-    take = min(np.int64(pkt["payload_hi"]) - lo, np.int64(hello["needed"]) - filled)
+    lo = int64(pkt["payload_lo"])
+    filled = int64(hello["filled"])
+    take = min(int64(pkt["payload_hi"]) - lo, int64(hello["needed"]) - filled)
     for i in range(take):
         buffer[filled + i] = data[lo + i]
     hello["filled"] = filled + take
-    hello["next_seq"] = (np.int64(pkt["tcp_seq"]) + take) & SEQ_MASK
+    hello["next_seq"] = (int64(pkt["tcp_seq"]) + take) & SEQ_MASK
 
 
 @fused
@@ -62,7 +62,7 @@ def join_hello(data: Any, pkt: Any, direction: int, state: Any, row: int) -> int
     if body["hello"] == 0:
         if body["payload_packets"] > LATEST_START:
             return -1
-        lo, hi = np.int64(pkt["payload_lo"]), np.int64(pkt["payload_hi"])
+        lo, hi = int64(pkt["payload_lo"]), int64(pkt["payload_hi"])
         needed = hello_bytes_needed(data, lo, hi)
         if needed <= hi - lo or needed > HELLO_BYTES or hi - lo < pkt["payload_bytes"]:
             return -1
@@ -70,7 +70,7 @@ def join_hello(data: Any, pkt: Any, direction: int, state: Any, row: int) -> int
             state.stats[0]["hellos_refused"] += np.uint64(1)
             return -1
         if hello["row"] != 0:
-            state.body[np.int64(hello["row"]) - 1]["hello"] = 0
+            state.body[int64(hello["row"]) - 1]["hello"] = 0
         body["hello"] = 1
         hello["row"] = row + 1
         hello["filled"] = 0
@@ -78,7 +78,7 @@ def join_hello(data: Any, pkt: Any, direction: int, state: Any, row: int) -> int
         hello["direction"] = direction
         hello["since_ns"] = pkt["ts_ns"]
         _copy_segment(data, pkt, hello, state.hello_bytes[at])
-    elif hello["direction"] == direction and np.int64(pkt["tcp_seq"]) == np.int64(hello["next_seq"]):
+    elif hello["direction"] == direction and int64(pkt["tcp_seq"]) == int64(hello["next_seq"]):
         _copy_segment(data, pkt, hello, state.hello_bytes[at])
         if hello["filled"] == hello["needed"]:
             whole = state.hello_packet[0]

@@ -72,7 +72,7 @@ WINDOW_FIELDS = (
 )
 WINDOW = dtype_of(WINDOW_FIELDS)
 
-BODY_FIELDS = (
+_BODY_FIELDS = (
     # First line: all that a packet of a firmly labelled flow writes.
     Field("packets", "u4", "packets by direction", shape=(2,)),
     Field("bytes", "u8", "IP bytes by direction", "byte", shape=(2,)),
@@ -106,8 +106,16 @@ BODY_FIELDS = (
     Field("hello", "u1", "1 while a split TLS hello of this flow is being joined"),
     Field("head_bytes", "u1", "valid bytes of head", "byte", shape=(2,)),
     Field("head", "u1", "first bytes of each TCP direction", shape=(2, HEAD_BYTES)),
-    Field("sequence_size", "i2", "payload sizes in order; forward positive, reverse negative", shape=(SEQUENCE_LENGTH,)),
-    Field("sequence_gap_ms", "f4", "time since the payload packet before, either direction", "ms", shape=(SEQUENCE_LENGTH,)),
+    Field(
+        "sequence_size", "i2", "payload sizes in order; forward positive, reverse negative", shape=(SEQUENCE_LENGTH,)
+    ),
+    Field(
+        "sequence_gap_ms",
+        "f4",
+        "time since the payload packet before, either direction",
+        "ms",
+        shape=(SEQUENCE_LENGTH,),
+    ),
     Field("window", WINDOW, "statistics by direction", shape=(2,)),
     Field("apps", APPS_STATE, "each application's reasons and memory"),
 )
@@ -196,8 +204,8 @@ METER_FIELDS = (
 
 #: Cache line; BODY rows are padded to whole ones so that what a packet writes lies in as few as can be.
 LINE_BYTES = 64
-_PADDING = -dtype_of(BODY_FIELDS).itemsize % LINE_BYTES or LINE_BYTES
-BODY_FIELDS = (*BODY_FIELDS, Field("padding", "u1", "fills the last cache line", shape=(_PADDING,)))
+_PADDING = -dtype_of(_BODY_FIELDS).itemsize % LINE_BYTES or LINE_BYTES
+BODY_FIELDS = (*_BODY_FIELDS, Field("padding", "u1", "fills the last cache line", shape=(_PADDING,)))
 
 HOT = dtype_of(HOT_FIELDS)
 BODY = dtype_of(BODY_FIELDS)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from flowclass.dissect.hash import multiply_fold
-from flowclass.jit import kernel
+from flowclass.jit import int64, kernel
 from flowclass.record.field import Field, dtype_of
 
 RESOLVED_ENTRIES = 16_384
@@ -42,9 +42,9 @@ def learn_answers(pkt: Any, msg: Any, resolved: Any) -> None:
     """Remember the addresses of a DNS answer whose name belongs to an application."""
     if msg["name_app"] == 0:
         return
-    for i in range(np.int64(msg["dns_answers"])):
+    for i in range(int64(msg["dns_answers"])):
         pair = pair_hash(pkt["dst_hi"], pkt["dst_lo"], msg["dns_hi"][i], msg["dns_lo"][i])
-        entry = resolved[np.int64(pair & np.uint64(RESOLVED_ENTRIES - 1))]
+        entry = resolved[int64(pair & np.uint64(RESOLVED_ENTRIES - 1))]
         entry["pair"] = pair
         entry["until_ns"] = pkt["ts_ns"] + REMEMBER_NS
         entry["app"] = msg["name_app"]
@@ -54,7 +54,7 @@ def learn_answers(pkt: Any, msg: Any, resolved: Any) -> None:
 def resolved_app(pkt: Any, resolved: Any) -> int:
     """Return the App whose host name one end of the packet has just resolved to the other end, or 0."""
     pair = pair_hash(pkt["src_hi"], pkt["src_lo"], pkt["dst_hi"], pkt["dst_lo"])
-    entry = resolved[np.int64(pair & np.uint64(RESOLVED_ENTRIES - 1))]
+    entry = resolved[int64(pair & np.uint64(RESOLVED_ENTRIES - 1))]
     if entry["pair"] == pair and entry["until_ns"] >= pkt["ts_ns"]:
-        return np.int64(entry["app"])
+        return int64(entry["app"])
     return 0

@@ -13,7 +13,7 @@ import numpy as np
 
 from flowclass.dissect.load import be16, be32, u8
 from flowclass.dissect.rtp import rtp_shape
-from flowclass.jit import kernel
+from flowclass.jit import int64, kernel
 
 FREE, CANDIDATE, CONFIRMED = 0, 1, 2
 #: Consecutive in-sequence packets that confirm a stream (FACTS §2.2, "3 RTP packets, same SSRC, seq step 1-3").
@@ -76,7 +76,7 @@ def update_stream(data: Any, lo: int, size: int, ts_ns: int, stream: Any) -> boo
     """Add the RTP packet at ``lo`` to its stream; return whether this packet confirmed it."""
     sequence = be16(data, lo + 2)
     second = u8(data, lo + 1)
-    delta = (sequence - np.int64(stream["max_seq"])) & SEQ_MASK
+    delta = (sequence - int64(stream["max_seq"])) & SEQ_MASK
     if delta == 0:
         stream["duplicates"] += 1
         return False
@@ -89,7 +89,7 @@ def update_stream(data: Any, lo: int, size: int, ts_ns: int, stream: Any) -> boo
             stream["payload_types"] += 1
     if delta < MAX_DROPOUT:
         rtp = be32(data, lo + 4)
-        step = signed32(rtp - np.int64(stream["last_rtp"]))
+        step = signed32(rtp - int64(stream["last_rtp"]))
         if delta == 1 and step > 0:
             if step == stream["step"]:
                 stream["step_repeats"] += 1
@@ -126,7 +126,7 @@ def take_stream(streams: Any, meter: Any, stats: Any, body: Any, row: int, direc
     candidates = 0
     oldest = -1
     length = 0
-    at = np.int64(body["stream_head"])
+    at = int64(body["stream_head"])
     while at >= 0:
         stream = streams[at]
         if stream["state"] == CANDIDATE and stream["direction"] == direction:
@@ -134,18 +134,18 @@ def take_stream(streams: Any, meter: Any, stats: Any, body: Any, row: int, direc
             if oldest < 0 or stream["last_ns"] < streams[oldest]["last_ns"]:
                 oldest = at
         length += 1
-        at = np.int64(stream["next"])
+        at = int64(stream["next"])
     if candidates >= MAX_CANDIDATES:
         if body["stream_rejects"] < U1_MAX:
             body["stream_rejects"] += 1
         return oldest
     if length >= MAX_STREAMS:
         return -1
-    at = np.int64(meter["free_stream"])
+    at = int64(meter["free_stream"])
     if at >= 0:
         meter["free_stream"] = streams[at]["next"]
     elif meter["high_stream"] < streams.size:
-        at = np.int64(meter["high_stream"])
+        at = int64(meter["high_stream"])
         meter["high_stream"] = at + 1
     else:
         stats["streams_refused"] += np.uint64(1)
@@ -168,11 +168,11 @@ def add_media(
     msg : MESSAGE whose ``media_lo``, ``media_hi`` and ``media_bytes`` say where the candidate lies
     streams, meter, stats, body : the meter's STREAM rows, its METER and STATS rows, the flow's BODY row
     """
-    lo, hi, size = np.int64(msg["media_lo"]), np.int64(msg["media_hi"]), np.int64(msg["media_bytes"])
+    lo, hi, size = int64(msg["media_lo"]), int64(msg["media_hi"]), int64(msg["media_bytes"])
     if rtp_shape(data, lo, hi, size) == 0:
         return False
     ssrc = be32(data, lo + 8)
-    at = np.int64(body["stream_head"])
+    at = int64(body["stream_head"])
     while at >= 0:
         stream = streams[at]
         if stream["ssrc"] == ssrc and stream["direction"] == direction:
@@ -183,7 +183,7 @@ def add_media(
                 if body["streams"] < U1_MAX:
                     body["streams"] += 1
             return confirmed
-        at = np.int64(stream["next"])
+        at = int64(stream["next"])
     if body["streams"] == 0 and body["stream_rejects"] >= MAX_REJECTS:
         return False
     at = take_stream(streams, meter, stats, body, row, direction)
@@ -196,10 +196,10 @@ def add_media(
 @kernel
 def release_streams(streams: Any, meter: Any, body: Any) -> None:
     """Give all streams of a flow back to the pool."""
-    at = np.int64(body["stream_head"])
+    at = int64(body["stream_head"])
     while at >= 0:
         stream = streams[at]
-        following = np.int64(stream["next"])
+        following = int64(stream["next"])
         stream["state"] = FREE
         stream["flow"] = -1
         stream["next"] = meter["free_stream"]

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from flowclass.flow.record import BODY
-from flowclass.jit import fused, kernel
+from flowclass.jit import fused, int64, kernel
 
 TAG_SHIFT = np.uint64(32)
 TAG_MASK = np.uint64(0xFFFFFFFF00000000)
@@ -26,18 +26,18 @@ BODY_BYTES = BODY.itemsize
 @kernel
 def first_slot(index: Any, hash_: Any) -> int:
     """Return the slot at which the probe for a hash, or for an entry's tag, begins."""
-    return np.int64((hash_ >> TAG_SHIFT) & np.uint64(index.size - 1))
+    return int64((hash_ >> TAG_SHIFT) & np.uint64(index.size - 1))
 
 
 @kernel
 def likely_row(index: Any, hash_: Any) -> int:
     """Return the first row whose tag agrees, or -1; keys are not compared: good enough to prefetch by."""
-    mask = np.int64(index.size - 1)
+    mask = int64(index.size - 1)
     slot = first_slot(index, hash_)
     tag = hash_ & TAG_MASK
     while index[slot] != EMPTY:
         if index[slot] & TAG_MASK == tag:
-            return np.int64(index[slot] & ROW_MASK) - 1
+            return int64(index[slot] & ROW_MASK) - 1
         slot = (slot + 1) & mask
     return -1
 
@@ -72,12 +72,12 @@ def direction_of(flow: Any, pkt: Any) -> int:
 def find(state: Any, pkt: Any) -> tuple[int, int]:
     """Return (row, direction) of the packet's flow, or (-1, 0)."""
     index = state.index
-    mask = np.int64(index.size - 1)
+    mask = int64(index.size - 1)
     slot = first_slot(index, pkt["hash"])
     tag = pkt["hash"] & TAG_MASK
     while index[slot] != EMPTY:
         if index[slot] & TAG_MASK == tag:
-            row = np.int64(index[slot] & ROW_MASK) - 1
+            row = int64(index[slot] & ROW_MASK) - 1
             direction = direction_of(state.hot[row], pkt)
             if direction >= 0:
                 return row, direction
@@ -89,11 +89,11 @@ def find(state: Any, pkt: Any) -> tuple[int, int]:
 def insert(state: Any, pkt: Any) -> int:
     """Take a free row for the packet's flow, key it and clear its body; return the row, or -1 when none is free."""
     meter = state.meter[0]
-    row = np.int64(meter["free_row"])
+    row = int64(meter["free_row"])
     if row >= 0:
         meter["free_row"] = state.hot[row]["next_free"]
     elif meter["high_row"] < state.hot.size:
-        row = np.int64(meter["high_row"])
+        row = int64(meter["high_row"])
         meter["high_row"] = row + 1
     else:
         return -1
@@ -113,7 +113,7 @@ def insert(state: Any, pkt: Any) -> int:
     flow["closed"] = 0
     state.body_bytes[row * BODY_BYTES : (row + 1) * BODY_BYTES] = 0
     index = state.index
-    mask = np.int64(index.size - 1)
+    mask = int64(index.size - 1)
     slot = first_slot(index, pkt["hash"])
     while index[slot] != EMPTY:
         slot = (slot + 1) & mask
@@ -125,7 +125,7 @@ def insert(state: Any, pkt: Any) -> int:
 def remove(state: Any, row: int) -> None:
     """Take a row out of the index and put it on the free chain."""
     index = state.index
-    mask = np.int64(index.size - 1)
+    mask = int64(index.size - 1)
     flow = state.hot[row]
     slot = first_slot(index, flow["hash"])
     entry = np.uint64(row + 1)

@@ -11,7 +11,7 @@ import numpy as np
 
 from flowclass.dissect.load import be64
 from flowclass.flow.record import GAP_BINS, GAP_EDGES_MS, SEQUENCE_LENGTH, SIZE_BINS, SIZE_EDGES
-from flowclass.jit import kernel
+from flowclass.jit import int64, kernel
 from flowclass.record.message import MessageKind
 
 NS_PER_MS = 1e6
@@ -40,13 +40,13 @@ def count_up(bins: Any, i: int) -> None:
 @kernel
 def size_bin(size: int) -> int:
     """Return the bin of a payload size in SIZE_EDGES."""
-    return np.int64(_SIZE_BIN_OF[size]) if size < _LARGEST_BINNED_SIZE else SIZE_BINS - 1
+    return int64(_SIZE_BIN_OF[size]) if size < _LARGEST_BINNED_SIZE else SIZE_BINS - 1
 
 
 @kernel
 def gap_bin(gap_ms: float) -> int:
     """Return the bin of a gap in GAP_EDGES_MS."""
-    return np.int64(_GAP_BIN_OF[np.int64(gap_ms)]) if gap_ms < _LARGEST_BINNED_GAP_MS else GAP_BINS - 1
+    return int64(_GAP_BIN_OF[int64(gap_ms)]) if gap_ms < _LARGEST_BINNED_GAP_MS else GAP_BINS - 1
 
 
 @kernel
@@ -58,15 +58,15 @@ def add_to_window(data: Any, pkt: Any, msg: Any, direction: int, previous_ns: in
     previous_ns : time of the flow's payload packet before, either direction; 0 before the first
     body : the flow's BODY row
     """
-    ts_ns = np.int64(pkt["ts_ns"])
-    size = min(np.int64(pkt["payload_bytes"]), U2_MAX)
-    place = np.int64(body["window_packets"])
+    ts_ns = int64(pkt["ts_ns"])
+    size = min(int64(pkt["payload_bytes"]), U2_MAX)
+    place = int64(body["window_packets"])
     body["window_packets"] = place + 1
     if place < SEQUENCE_LENGTH:
         body["sequence_size"][place] = min(size, 32767) * (1 - 2 * direction)
         body["sequence_gap_ms"][place] = max(ts_ns - previous_ns, 0) / NS_PER_MS if previous_ns > 0 else 0.0
     window = body["window"][direction]
-    lo = np.int64(pkt["payload_lo"])
+    lo = int64(pkt["payload_lo"])
     first = window["packets"] == 0
     window["packets"] += 1
     window["size_sum"] += size
@@ -75,7 +75,7 @@ def add_to_window(data: Any, pkt: Any, msg: Any, direction: int, previous_ns: in
         window["size_min"] = size
         window["size_first"] = size
     else:
-        gap_ms = max(ts_ns - np.int64(window["last_ns"]), 0) / NS_PER_MS
+        gap_ms = max(ts_ns - int64(window["last_ns"]), 0) / NS_PER_MS
         window["gap_sum_ms"] += gap_ms
         window["gap_squares"] += gap_ms * gap_ms
         if window["packets"] == 2 or gap_ms < window["gap_min_ms"]:
@@ -93,7 +93,7 @@ def add_to_window(data: Any, pkt: Any, msg: Any, direction: int, previous_ns: in
     window["last_ns"] = ts_ns
     count_up(window["size_mod16"], size & 15)
     count_up(window["size_bins"], size_bin(size))
-    if np.int64(pkt["payload_hi"]) - lo >= COMPARED_BYTES:
+    if int64(pkt["payload_hi"]) - lo >= COMPARED_BYTES:
         low, high = be64(data, lo), be64(data, lo + 8)
         if window["compared"] == 0:
             window["compared"] = 1

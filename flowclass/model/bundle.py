@@ -208,9 +208,11 @@ def _check_schema(folder: Path, manifest: dict[str, Any]) -> None:
     extra = [name for name in ours if name not in named]
     changed = [name for name in ours if name in named and named[name] != ours[name]]
     parts = [
-        f"{what}: {', '.join(names[:12])}{' …' if len(names) > 12 else ''}"  # noqa: PLR2004 - a readable line
+        f"{what}: {', '.join(names[:12])}{' …' if len(names) > 12 else ''}"
         for what, names in (
-            ("only in the bundle", missing), ("only in this version", extra), ("with another meaning", changed)
+            ("only in the bundle", missing),
+            ("only in this version", extra),
+            ("with another meaning", changed),
         )
         if names
     ]

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from flowclass.jit import entry, kernel
+from flowclass.jit import entry, int64, kernel
 from flowclass.model.forest import fill_probabilities
 from flowclass.record.verdict import App, DecidedBy, Kind
 
@@ -42,14 +42,14 @@ class Rules(NamedTuple):
 @kernel
 def app_bit(app: int) -> np.uint64:
     """Return the candidates bit of an App, none for UNKNOWN."""
-    return np.uint64(1) << np.uint64(app) if app > 0 else np.uint64(0)  # type: ignore[return-value]
+    return np.uint64(1) << np.uint64(app) if app > 0 else np.uint64(0)
 
 
 @kernel
 def calibrated(curve: Any, value: float) -> float:
     """Return the curve's value at ``value`` (0 to 1), straight between its points."""
     place = min(max(value, 0.0), 1.0) * (CALIBRATION_POINTS - 1)
-    below = min(np.int64(place), CALIBRATION_POINTS - 2)
+    below = min(int64(place), CALIBRATION_POINTS - 2)
     rest = place - below
     return float(curve[below]) * (1.0 - rest) + float(curve[below + 1]) * rest
 
@@ -70,16 +70,16 @@ def _judge_call(rules: Any, probabilities: Any, best: int, calls: float, verdict
     candidates = np.uint64(0)
     media = 0.0
     for c in range(probabilities.shape[0]):
-        kind = np.int64(rules.kind[c])
+        kind = int64(rules.kind[c])
         if kind != _MEDIA and kind != _SIGNALLING:
             continue
         if kind == _MEDIA:
             media += probabilities[c]
         if probabilities[c] >= CANDIDATE_SHARE * calls:
-            candidates |= app_bit(np.int64(rules.app[c])) | app_bit(np.int64(rules.also[c]))
+            candidates |= app_bit(int64(rules.app[c])) | app_bit(int64(rules.also[c]))
     if probabilities[best] >= rules.share[best] * calls:
         confidence = calibrated(rules.calibration[best], probabilities[best])
-        _say(verdict, np.int64(rules.app[best]), np.int64(rules.kind[best]), confidence, _MODEL, packet)
+        _say(verdict, int64(rules.app[best]), int64(rules.kind[best]), confidence, _MODEL, packet)
     else:
         confidence = calibrated(rules.calibration[probabilities.shape[0]], calls)
         is_media = 2.0 * media >= calls
@@ -102,7 +102,7 @@ def judge_row(rules: Any, probabilities: Any, verdict: Any, packet: int) -> None
     best_other = -1
     calls = 0.0
     for c in range(probabilities.shape[0]):
-        kind = np.int64(rules.kind[c])
+        kind = int64(rules.kind[c])
         if kind == _MEDIA or kind == _SIGNALLING:
             calls += probabilities[c]
             if best_call < 0 or probabilities[c] > probabilities[best_call]:
@@ -113,7 +113,7 @@ def judge_row(rules: Any, probabilities: Any, verdict: Any, packet: int) -> None
         _judge_call(rules, probabilities, best_call, calls, verdict, packet)
     elif best_other >= 0 and probabilities[best_other] >= rules.gate[best_other]:
         confidence = calibrated(rules.calibration[best_other], probabilities[best_other])
-        _say(verdict, np.int64(rules.app[best_other]), np.int64(rules.kind[best_other]), confidence, _MODEL, packet)
+        _say(verdict, int64(rules.app[best_other]), int64(rules.kind[best_other]), confidence, _MODEL, packet)
     else:
         _say(verdict, _UNKNOWN, _KIND_UNKNOWN, 0.0, _NOTHING, 0)
 
@@ -121,10 +121,10 @@ def judge_row(rules: Any, probabilities: Any, verdict: Any, packet: int) -> None
 @kernel
 def _prefer_resolved(flow: Any, verdict: Any) -> None:
     """Of look-alikes the model cannot part, take the one whose name had been resolved to the address."""
-    resolved = np.int64(flow["resolved_app"])
-    if resolved == _UNKNOWN or resolved == np.int64(verdict["app"]):
+    resolved = int64(flow["resolved_app"])
+    if resolved == _UNKNOWN or resolved == int64(verdict["app"]):
         return
-    kind = np.int64(verdict["kind"])
+    kind = int64(verdict["kind"])
     if (kind == _MEDIA or kind == _SIGNALLING) and verdict["candidates"] & app_bit(resolved):
         verdict["app"] = resolved
 
@@ -132,15 +132,15 @@ def _prefer_resolved(flow: Any, verdict: Any) -> None:
 @kernel
 def judge_flow(rules: Any, flow: Any, probabilities: Any, verdict: Any) -> None:
     """Fill the verdict of one FLOW record; ``probabilities[flow["features_row"]]`` are its own."""
-    row = np.int64(flow["features_row"])
-    app = np.int64(flow["app"])
+    row = int64(flow["features_row"])
+    app = int64(flow["app"])
     if app != _UNKNOWN:
-        strength = min(np.int64(flow["strength"]), 2)
-        packet = np.int64(flow["decided_at_packet"])
-        _say(verdict, app, np.int64(flow["kind"]), rules.evidence[strength], _EVIDENCE, packet)
-        verdict["candidates"] |= app_bit(np.int64(flow["also"]))
+        strength = min(int64(flow["strength"]), 2)
+        packet = int64(flow["decided_at_packet"])
+        _say(verdict, app, int64(flow["kind"]), rules.evidence[strength], _EVIDENCE, packet)
+        verdict["candidates"] |= app_bit(int64(flow["also"]))
     elif 0 <= row < probabilities.shape[0]:
-        packet = np.int64(flow["packets"][0]) + np.int64(flow["packets"][1])
+        packet = int64(flow["packets"][0]) + int64(flow["packets"][1])
         judge_row(rules, probabilities[row], verdict, packet)
         _prefer_resolved(flow, verdict)
     else:

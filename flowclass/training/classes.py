@@ -61,7 +61,9 @@ def classes_of(table: Table) -> Classes:
         return POOLED_MEDIA if is_media else POOLED_SIGNALLING
 
     chosen = [final(label) for label in merged]
-    labels = sorted({chosen[int(k)] for k in np.unique(usable["label"])} | {OTHER}, key=lambda one: (not one.is_call, str(one)))
+    labels = sorted(
+        {chosen[int(k)] for k in np.unique(usable["label"])} | {OTHER}, key=lambda one: (not one.is_call, str(one))
+    )
     place = {label: k for k, label in enumerate(labels)}
     of_label = np.array([place.get(label, place[OTHER]) for label in chosen], np.int64)
     return Classes(tuple(labels), of_label[table.rows["label"]])

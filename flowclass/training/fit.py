@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -80,7 +81,7 @@ def by_neighbours(features: np.ndarray, classes: np.ndarray, weights: np.ndarray
     from sklearn.preprocessing import StandardScaler
 
     def level(values: np.ndarray) -> np.ndarray:
-        return np.sign(values) * np.log1p(np.abs(values))
+        return np.asarray(np.sign(values) * np.log1p(np.abs(values)))
 
     scaler = StandardScaler().fit(level(features))
     model = KNeighborsClassifier(n_neighbors=min(5, len(features)), weights="distance")
@@ -121,35 +122,57 @@ def tune(table: Table, classes: Classes, probabilities: np.ndarray) -> Tuning:
     return Tuning(gate.astype(np.float32), share.astype(np.float32), calibration.astype(np.float32))
 
 
-def _gates(rows: np.ndarray, calls: np.ndarray, best: np.ndarray, positive: np.ndarray, is_call: np.ndarray) -> np.ndarray:
-    """Return the gate of each class: as many false calls as allowed, spent where they win most true ones."""
-    negative = ~positive
-    # Flows decided by evidence never meet the gates; each other flow counts once, by its worst view.
-    undecided = negative & (rows["app"] == 0)
-    budget = int(FALSE_CALL_RATE * len(np.unique(rows["flow"][negative])))
-    offenders: list[list[float]] = []
-    for k in range(len(is_call)):
-        mine = undecided & (best == k)
-        worst: dict[int, float] = {}
-        for flow, score in zip(rows["flow"][mine], calls[mine], strict=True):
-            worst[int(flow)] = max(worst.get(int(flow), 0.0), float(score))
-        offenders.append(sorted(worst.values(), reverse=True))
-    spent = np.zeros(len(is_call), np.int64)
+def _gates(
+    rows: np.ndarray, calls: np.ndarray, best: np.ndarray, positive: np.ndarray, is_call: np.ndarray
+) -> np.ndarray:
+    """Return the gate of each class: above every false call but those allowed, chosen to win most true calls.
 
-    def gate_at(k: int, allowed: int) -> float:
-        strongest = offenders[k][allowed] + GATE_MARGIN if allowed < len(offenders[k]) else 0.0
+    Notes
+    -----
+    Flows decided by evidence never meet the gates. A flow allowed to be wrong is allowed in all its views and for
+    every class. Two are tried together, because two alike flows (one stream each way) stand behind each other.
+    """
+    negative = ~positive
+    allowed = int(FALSE_CALL_RATE * len(np.unique(rows["flow"][negative])))
+    offending = negative & (rows["app"] == 0)
+    offenders: list[list[tuple[float, int]]] = []
+    for k in range(len(is_call)):
+        mine = offending & (best == k)
+        pairs = zip(calls[mine].tolist(), rows["flow"][mine].tolist(), strict=True)
+        offenders.append(sorted(pairs, reverse=True))
+    wanted = [np.sort(calls[positive & (best == k)]) for k in range(len(is_call))]
+
+    def gate_of(k: int, exempt: frozenset[int]) -> float:
+        strongest = next((score + GATE_MARGIN for score, flow in offenders[k] if flow not in exempt), 0.0)
         return max(LOWEST_GATE, strongest)
 
-    def won(k: int) -> int:
-        mine = calls[positive & (best == k)]
-        return int((mine >= gate_at(k, int(spent[k]) + 1)).sum() - (mine >= gate_at(k, int(spent[k]))).sum())
+    def won(exempt: frozenset[int]) -> int:
+        return sum(
+            len(wanted[k]) - int(np.searchsorted(wanted[k], gate_of(k, exempt))) for k in np.flatnonzero(is_call)
+        )
 
-    for _ in range(budget):
-        gains = [won(k) if is_call[k] else 0 for k in range(len(is_call))]
-        if max(gains) == 0:
+    exempt: frozenset[int] = frozenset()
+    while len(exempt) < allowed:
+        first = {flow for k in np.flatnonzero(is_call) for flow in _strongest(offenders[k], exempt)}
+        tries = [frozenset(some) for size in (1, 2) for some in combinations(sorted(first), size)]
+        tries = [some for some in tries if len(some) + len(exempt) <= allowed]
+        now = won(exempt)
+        gains = [(won(exempt | some) - now) / len(some) for some in tries]
+        if not gains or max(gains) <= 0:
             break
-        spent[int(np.argmax(gains))] += 1
-    return np.array([gate_at(k, int(spent[k])) for k in range(len(is_call))])
+        exempt |= tries[int(np.argmax(gains))]
+    return np.array([gate_of(k, exempt) for k in range(len(is_call))])
+
+
+def _strongest(offenders: list[tuple[float, int]], exempt: frozenset[int]) -> list[int]:
+    """Return the two flows, not exempt yet, that hold a gate up most."""
+    found: list[int] = []
+    for _, flow in offenders:
+        if flow not in exempt and flow not in found:
+            found.append(flow)
+        if len(found) == 2:
+            break
+    return found
 
 
 def _shares(

@@ -77,7 +77,9 @@ def _view_table(score: Score) -> list[str]:
     lines = ["| flows of | " + " | ".join(views) + " |", "|---|" + "---:|" * len(views)]
     for label in labels:
         shown = (cells.get((label, view)) for view in views)
-        lines.append(f"| {label} | " + " | ".join(f"{one.right:.0%} of {one.flows}" if one else "–" for one in shown) + " |")
+        lines.append(
+            f"| {label} | " + " | ".join(f"{one.right:.0%} of {one.flows}" if one else "–" for one in shown) + " |"
+        )
     return lines
 
 

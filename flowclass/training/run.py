@@ -110,7 +110,7 @@ def _table(corpus: Path | None, table: Path | None, progress: Progress) -> Table
 
 
 def _require_two(data: Table, classes: Classes) -> None:
-    if len(data.features) == 0 or len(classes.labels) < 2:  # noqa: PLR2004 - one class is nothing to tell apart
+    if len(data.features) == 0 or len(classes.labels) < 2:
         raise UsageError("the table holds flows of fewer than two classes: nothing to learn")
 
 

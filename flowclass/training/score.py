@@ -109,7 +109,7 @@ def right_of(label: Label, app: np.ndarray, kind: np.ndarray, candidates: np.nda
 
 def is_call(kind: np.ndarray) -> np.ndarray:
     """Return which kinds are part of a call."""
-    return (kind == int(Kind.CALL_MEDIA)) | (kind == int(Kind.CALL_SIGNALLING))
+    return np.asarray((kind == int(Kind.CALL_MEDIA)) | (kind == int(Kind.CALL_SIGNALLING)))
 
 
 def all_right(table: Table, verdicts: np.ndarray) -> np.ndarray:

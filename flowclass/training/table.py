@@ -147,7 +147,9 @@ class Table:
         for name, size in (("label", self.labels), ("group", self.groups), ("view", self.views)):
             if len(rows) and int(rows[name].max()) >= len(size):
                 raise ValueError(f"a row names {name} {int(rows[name].max())} of {len(size)}")
-        if len(rows) and not -1 <= int(rows["features_row"].min()) <= int(rows["features_row"].max()) < len(self.features):
+        if len(rows) and not -1 <= int(rows["features_row"].min()) <= int(rows["features_row"].max()) < len(
+            self.features
+        ):
             raise ValueError("a row points outside the features")
         if not np.all(np.isfinite(self.features)):
             raise ValueError("a feature is not finite")

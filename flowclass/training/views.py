@@ -99,7 +99,7 @@ def _middle(count: int) -> View:
 
 def _one_way(name: str, direction: int) -> View:
     def keep(frames: Frames) -> np.ndarray:
-        return (frames.direction == direction) & frames.both_ways
+        return np.asarray((frames.direction == direction) & frames.both_ways)
 
     return View(name, f"only the {name} direction of each flow", keep)
 

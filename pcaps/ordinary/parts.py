@@ -27,13 +27,13 @@ def tls(
     """Open a TLS connection to ``name`` and fetch something; return the flow, still open."""
     flow = scene.tcp(client, (server, 443), *label)
     now = flow.open(at)
-    now = flow.say(now, wire.client_hello(name, scene.bytes(96)))
-    flight = wire.tls_record(22, b"\x02\x00\x00\x76" + b"\x03\x03" + scene.bytes(116)) + wire.tls_record(20, b"\x01")
-    now = flow.say(now + 0.01, flight + wire.tls_record(23, scene.bytes(1100)), outward=False)
-    now = flow.say(now, wire.tls_record(20, b"\x01") + wire.tls_record(23, scene.bytes(53)))
-    now = flow.say(now, wire.tls_record(23, scene.bytes(scene.random.randint(120, 420))))
+    now = flow.say(now, wire.client_hello(name, scene.noise(96)))
+    flight = wire.tls_record(22, b"\x02\x00\x00\x76" + b"\x03\x03" + scene.noise(116)) + wire.tls_record(20, b"\x01")
+    now = flow.say(now + 0.01, flight + wire.tls_record(23, scene.noise(1100)), outward=False)
+    now = flow.say(now, wire.tls_record(20, b"\x01") + wire.tls_record(23, scene.noise(53)))
+    now = flow.say(now, wire.tls_record(23, scene.noise(scene.random.randint(120, 420))))
     for _ in range(replies):
         now += 0.004 + scene.jitter(20)
-        now = flow.say(now, wire.tls_record(23, scene.bytes(scene.random.randint(200, 1350))), outward=False)
+        now = flow.say(now, wire.tls_record(23, scene.noise(scene.random.randint(200, 1350))), outward=False)
     flow.close(now + 0.2)
     return flow

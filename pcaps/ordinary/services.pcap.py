@@ -33,7 +33,7 @@ def build(scene: Scene, at: float = 0.0, client: str = "10.20.0.31") -> None:
 def dhcp(scene: Scene, at: float, client: str) -> None:
     """Renew a lease (RFC 2131)."""
     flow = scene.udp((client, 68), (SERVER, 67), "dhcp", "not-voip")
-    number, hardware = scene.random.randrange(1 << 32), scene.bytes(6)
+    number, hardware = scene.random.randrange(1 << 32), scene.noise(6)
     for send, op, kind, when in ((flow.up, 1, "request", at), (flow.down, 2, "ack", at + 0.01)):
         options = [("message-type", kind), ("lease_time", 3600), ("server_id", SERVER), "end"]
         send(when, bytes(BOOTP(op=op, xid=number, ciaddr=client, chaddr=hardware) / DHCP(options=options)))
@@ -44,7 +44,7 @@ def ntp(scene: Scene, at: float, client: str) -> None:
     flow = scene.udp((client, 123), ("192.0.2.123", 123), "ntp", "not-voip")
     for k in range(4):
         seconds = NTP_EPOCH + EPOCH_US // 1_000_000 + int(at) + k
-        stamp = struct.pack("!I", seconds) + scene.bytes(4)
+        stamp = struct.pack("!I", seconds) + scene.noise(4)
         flow.up(at + k, b"\x23\x00\x06\xec" + bytes(36) + stamp)
         flow.down(at + k + 0.02, b"\x24\x01\x06\xec" + bytes(8) + b"GPS\x00" + stamp + stamp + stamp + stamp)
 

@@ -30,9 +30,11 @@ def http(scene: Scene, at: float, client: str) -> None:
     flow = scene.tcp((client, 42080), ("198.51.100.80", 80), "http", "not-voip")
     now = flow.open(at)
     for k in range(2):
-        request = f"GET /page{k}.html HTTP/1.1\r\nHost: www.example.com\r\nUser-Agent: example/1.0\r\nAccept: */*\r\n\r\n"
+        request = (
+            f"GET /page{k}.html HTTP/1.1\r\nHost: www.example.com\r\nUser-Agent: example/1.0\r\nAccept: */*\r\n\r\n"
+        )
         now = flow.say(now, request.encode())
-        body = scene.bytes(1500).hex().encode()
+        body = scene.noise(1500).hex().encode()
         head = f"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {len(body)}\r\n\r\n".encode()
         now = flow.say(now + 0.02, head + body, outward=False)
     flow.close(now)
@@ -41,14 +43,14 @@ def http(scene: Scene, at: float, client: str) -> None:
 def quic(scene: Scene, at: float, client: tuple[str, int], server: tuple[str, int]) -> None:
     """Open a QUIC connection and fetch something (RFC 9000): Initial packets of 1200 bytes, then short headers."""
     flow = scene.udp(client, server, "quic", "not-voip")
-    mine, theirs = scene.bytes(8), scene.bytes(8)
-    flow.up(at, wire.quic_initial(mine, b"", scene.bytes(1182)))
-    flow.down(at + 0.025, wire.quic_initial(b"", theirs, scene.bytes(1182)))
-    flow.down(at + 0.0255, b"\xe5" + wire.quic_initial(b"", theirs, scene.bytes(1000))[1:])
-    flow.up(at + 0.03, b"\xe1" + wire.quic_initial(theirs, b"", scene.bytes(90))[1:])
+    mine, theirs = scene.noise(8), scene.noise(8)
+    flow.up(at, wire.quic_initial(mine, b"", scene.noise(1182)))
+    flow.down(at + 0.025, wire.quic_initial(b"", theirs, scene.noise(1182)))
+    flow.down(at + 0.0255, b"\xe5" + wire.quic_initial(b"", theirs, scene.noise(1000))[1:])
+    flow.up(at + 0.03, b"\xe1" + wire.quic_initial(theirs, b"", scene.noise(90))[1:])
     now = at + 0.06
     for _ in range(14):
         now += scene.jitter(30)
-        flow.down(now, bytes((0x40 | scene.random.randrange(64),)) + scene.bytes(scene.random.randint(300, 1200)))
+        flow.down(now, bytes((0x40 | scene.random.randrange(64),)) + scene.noise(scene.random.randint(300, 1200)))
         if scene.random.random() < 0.5:
-            flow.up(now + 0.002, bytes((0x40 | scene.random.randrange(64),)) + theirs + scene.bytes(24))
+            flow.up(now + 0.002, bytes((0x40 | scene.random.randrange(64),)) + theirs + scene.noise(24))

@@ -29,12 +29,12 @@ def build(scene: Scene, at: float = 0.0, client: str = "10.20.0.16", talk: float
             (flow.up, flow.down, b"gppe:zWyk", wire.ICE_CONTROLLING),
             (flow.down, flow.up, b"zWyk:gppe", wire.ICE_CONTROLLED),
         ):
-            txid = scene.bytes(12)
+            txid = scene.noise(12)
             when = start + 0.3 * k + (0.02 if back is flow.up else 0.0)
             send(when, wire.stun(wire.BINDING, txid, check(scene, ufrags, role), fingerprint=True))
             answer = [
                 (wire.XOR_MAPPED, wire.xor_address(client, 50012)), VERSION_3,
-                (wire.MESSAGE_INTEGRITY, scene.bytes(20)),
+                (wire.MESSAGE_INTEGRITY, scene.noise(20)),
             ]  # fmt: skip
             back(when + 0.028, wire.stun(wire.BINDING_SUCCESS, txid, answer, fingerprint=True))
     media_at = start + 1.0
@@ -43,10 +43,10 @@ def build(scene: Scene, at: float = 0.0, client: str = "10.20.0.16", talk: float
         for k in range(int(talk / voice.period)):
             send(media_at + delay + k * voice.period + scene.jitter(6), voice.packet(marker=k == 0))
         for k in range(int(talk / 0.5)):
-            feedback = wire.rtcp(206, voice.ssrc, scene.bytes(39), count=15)
+            feedback = wire.rtcp(206, voice.ssrc, scene.noise(39), count=15)
             send(media_at + delay + 0.25 + 0.5 * k, feedback)
         for k, size in enumerate((127, 127, 915, 915, 127)):
-            probe = wire.rtcp(201, voice.ssrc, scene.bytes(size - 8), count=1)
+            probe = wire.rtcp(201, voice.ssrc, scene.noise(size - 8), count=1)
             send(media_at + delay + 0.02 * k, bytes((probe[0] | 0x20,)) + probe[1:])
 
 
@@ -55,8 +55,8 @@ def check(scene: Scene, ufrags: bytes, role: int) -> list[wire.Attribute]:
     return [
         (wire.USERNAME, ufrags),
         (wire.PRIORITY, struct.pack("!I", 0x6EFFFEFF)),
-        (role, scene.bytes(8)),
+        (role, scene.noise(8)),
         CANDIDATE,
         VERSION_3,
-        (wire.MESSAGE_INTEGRITY, scene.bytes(20)),
+        (wire.MESSAGE_INTEGRITY, scene.noise(20)),
     ]

@@ -14,7 +14,7 @@ PORT = 13021
 
 def payload(scene: Scene, size: int) -> bytes:
     """Return a message of function 02: id, function, then what encryption leaves."""
-    return scene.bytes(2) + b"\x02" + scene.bytes(size - 3)
+    return scene.noise(2) + b"\x02" + scene.noise(size - 3)
 
 
 def build(scene: Scene, at: float = 0.0, client: str = "10.20.0.15", peers: int = 90) -> None:
@@ -29,7 +29,7 @@ def build(scene: Scene, at: float = 0.0, client: str = "10.20.0.15", peers: int 
         if k % 7 == 0:
             flow.down(sent + 0.06 + scene.jitter(60), payload(scene, scene.random.choice((18, 26, 28))))
         if k % 15 == 3:
-            flow.down(sent + 0.05, scene.bytes(2) + b"\x07" + scene.bytes(4) + bytes((10, 20, 0, 15)))
+            flow.down(sent + 0.05, scene.noise(2) + b"\x07" + scene.noise(4) + bytes((10, 20, 0, 15)))
         flows.append(flow)
     for flow in flows[:3]:
         for k in range(1, 5):
@@ -37,7 +37,7 @@ def build(scene: Scene, at: float = 0.0, client: str = "10.20.0.15", peers: int 
             flow.down(at + 10.1 + 2.0 * k, payload(scene, 18))
     login = scene.tcp((client, 49311), ("203.0.113.9", 33033), "skype", "chat/other")
     now = login.open(at + 0.5)
-    now = login.say(now, scene.bytes(14))
-    now = login.say(now, scene.bytes(28), outward=False)
-    now = login.say(now, b"\x17\x03\x01" + scene.bytes(200))
+    now = login.say(now, scene.noise(14))
+    now = login.say(now, scene.noise(28), outward=False)
+    now = login.say(now, b"\x17\x03\x01" + scene.noise(200))
     login.close(now + 1.0)

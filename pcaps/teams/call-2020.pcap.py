@@ -37,7 +37,7 @@ def build(scene: Scene, at: float = 0.0, client: str = "10.20.0.17", talk: float
     look_up(scene, at, client, "teams.microsoft.com", "192.0.2.76")
     signalling(scene, at + 0.2, client)
     start = at + 0.5
-    sessions = {port: scene.bytes(8) for port in (50016, 50036)}
+    sessions = {port: scene.noise(8) for port in (50016, 50036)}
     for k, (port, session) in enumerate(sessions.items()):
         relay = scene.udp((client, port), (RELAY, 3478), "teams", "call-signalling")
         allocate(scene, relay, start + 0.05 * k, session)
@@ -47,7 +47,7 @@ def build(scene: Scene, at: float = 0.0, client: str = "10.20.0.17", talk: float
     private = scene.udp((client, 50016), (PEER_PRIVATE, 50005), "teams", "call-signalling")
     checking = start + 0.9
     for k in range(6):
-        txid = scene.bytes(12)
+        txid = scene.noise(12)
         private.up(checking + 0.3 * k, check(scene, txid, b"o/5I:FY32", wire.ICE_CONTROLLING))
     for k in range(4):
         exchange_checks(scene, audio, checking + 0.07 + 0.25 * k)
@@ -61,19 +61,19 @@ def build(scene: Scene, at: float = 0.0, client: str = "10.20.0.17", talk: float
 def signalling(scene: Scene, at: float, client: str) -> None:
     """Play the flow beside the relays."""
     flow = scene.udp((client, 51681), (RELAY, 3478), "teams", "call-signalling")
-    name = str(uuid.UUID(bytes=scene.bytes(16), version=4)).encode()
+    name = str(uuid.UUID(bytes=scene.noise(16), version=4)).encode()
     for k in range(3):
         when = at + 0.5 * k
-        flow.up(when, b"\x06" + scene.bytes(976))
+        flow.up(when, b"\x06" + scene.noise(976))
         flow.down(when + 0.046, b"\x03" + name)
-        flow.down(when + 0.048, b"\x07" + scene.bytes(192))
+        flow.down(when + 0.048, b"\x07" + scene.noise(192))
         flow.up(when + 0.1, b"\x03" + name)
 
 
 def allocate(scene: Scene, flow: Flow, at: float, session: bytes) -> None:
     """Ask a relay for an address: refused without credentials, granted with them."""
-    nonce = scene.bytes(20)
-    txid = scene.bytes(12)
+    nonce = scene.noise(20)
+    txid = scene.noise(12)
     flow.up(at, wire.stun(wire.ALLOCATE, txid, COMMON, padded=False))
     mapped = wire.xor_address(flow.near[0], flow.near[1])
     refusal = [
@@ -81,33 +81,33 @@ def allocate(scene: Scene, flow: Flow, at: float, session: bytes) -> None:
         (REALM, b'"rtcmedia"'), (0x0001, mapped), (wire.MS_SESSION, session), (wire.XOR_MAPPED, mapped),
     ]  # fmt: skip
     flow.down(at + 0.058, wire.stun(wire.ALLOCATE_ERROR, txid, refusal, padded=False))
-    txid = scene.bytes(12)
+    txid = scene.noise(12)
     credentials = [
         *COMMON, (wire.MS_SESSION, session), (NONCE, nonce), (REALM, b'"rtcmedia"'),
-        (wire.USERNAME, scene.bytes(56)), (wire.MESSAGE_INTEGRITY, scene.bytes(32)),
+        (wire.USERNAME, scene.noise(56)), (wire.MESSAGE_INTEGRITY, scene.noise(32)),
     ]  # fmt: skip
     flow.up(at + 0.083, wire.stun(wire.ALLOCATE, txid, credentials, padded=False))
     granted = [
         COMMON[0], (wire.LIFETIME, struct.pack("!I", 60)), (0x0001, mapped), COMMON[2], (wire.XOR_MAPPED, mapped),
-        (wire.MS_SEQUENCE, scene.bytes(20) + bytes(4)), (wire.SOFTWARE, b"2.0.1.211"), COMMON[4],
-        (wire.MESSAGE_INTEGRITY, scene.bytes(32)),
+        (wire.MS_SEQUENCE, scene.noise(20) + bytes(4)), (wire.SOFTWARE, b"2.0.1.211"), COMMON[4],
+        (wire.MESSAGE_INTEGRITY, scene.noise(32)),
     ]  # fmt: skip
     flow.down(at + 0.126, wire.stun(wire.ALLOCATE_SUCCESS, txid, granted, padded=False))
     # What a peer sends through the relay comes as a Data indication of 156 bytes, without a cookie.
     for k in range(2):
-        inner = check(scene, scene.bytes(12), b"FY32:o/5I", wire.ICE_CONTROLLED)
+        inner = check(scene, scene.noise(12), b"FY32:o/5I", wire.ICE_CONTROLLED)
         data = [(wire.XOR_PEER, wire.xor_address(PEER, 50021)), (wire.DATA, inner)]
         flow.down(
-            at + 1.6 + 0.1 * k, wire.stun(wire.MICROSOFT_DATA_INDICATION, scene.bytes(16), data, cookie=False)
+            at + 1.6 + 0.1 * k, wire.stun(wire.MICROSOFT_DATA_INDICATION, scene.noise(16), data, cookie=False)
         )  # fmt: skip
 
 
 def check(scene: Scene, txid: bytes, ufrags: bytes, role: int) -> bytes:
     """Return a check of 112 bytes."""
     attributes = [
-        (wire.USERNAME, ufrags), (role, scene.bytes(8)), VERSION_7, (wire.MS_8036, struct.pack("!I", 1)),
+        (wire.USERNAME, ufrags), (role, scene.noise(8)), VERSION_7, (wire.MS_8036, struct.pack("!I", 1)),
         (wire.PRIORITY, struct.pack("!I", 0x6EFFFEFF)), (wire.MS_8037, struct.pack("!I", 2)),
-        (wire.MESSAGE_INTEGRITY, scene.bytes(20)),
+        (wire.MESSAGE_INTEGRITY, scene.noise(20)),
     ]  # fmt: skip
     return wire.stun(wire.BINDING, txid, attributes, fingerprint=True)
 
@@ -116,24 +116,24 @@ def answer(scene: Scene, txid: bytes, seen: tuple[str, int]) -> bytes:
     """Return the answer to a check, 88 bytes."""
     attributes = [
         VERSION_7, (wire.XOR_MAPPED, wire.xor_address(*seen)), (wire.MS_8037, struct.pack("!I", 2)),
-        (wire.MS_8036, struct.pack("!I", 1)), (wire.MESSAGE_INTEGRITY, scene.bytes(20)),
+        (wire.MS_8036, struct.pack("!I", 1)), (wire.MESSAGE_INTEGRITY, scene.noise(20)),
     ]  # fmt: skip
     return wire.stun(wire.BINDING_SUCCESS, txid, attributes, fingerprint=True)
 
 
 def exchange_checks(scene: Scene, flow: Flow, at: float) -> None:
     """Check the path from both ends."""
-    txid = scene.bytes(12)
+    txid = scene.noise(12)
     flow.up(at, check(scene, txid, b"o/5I:FY32", wire.ICE_CONTROLLING))
     flow.down(at + 0.03, answer(scene, txid, flow.near))
-    txid = scene.bytes(12)
+    txid = scene.noise(12)
     flow.down(at + 0.04, check(scene, txid, b"FY32:o/5I", wire.ICE_CONTROLLED))
     flow.up(at + 0.041, answer(scene, txid, flow.far))
 
 
 def frame(scene: Scene, flow: Flow, at: float, end: float, session: bytes) -> None:
     """Check and speak through the relay, each datagram behind FF 10, until the direct path is chosen."""
-    txid = scene.bytes(12)
+    txid = scene.noise(12)
     flow.down(at, wire.microsoft_multiplexed(session, check(scene, txid, b"FY32:o/5I", wire.ICE_CONTROLLED)))
     flow.up(at + 0.01, wire.microsoft_multiplexed(session, answer(scene, txid, flow.far)))
     for send, delay in ((flow.up, 0.0), (flow.down, 0.05)):
@@ -168,4 +168,4 @@ def show(scene: Scene, flow: Flow, at: float, talk: float) -> None:
 def report(scene: Scene, ssrc: int, size: int) -> bytes:
     """Return RTCP 201 of this size: the words that its length counts, then SRTCP's trailer of 14 bytes."""
     words = (size - 14) // 4
-    return struct.pack("!BBHI", 0x80, 201, words - 1, ssrc) + scene.bytes(size - 8)
+    return struct.pack("!BBHI", 0x80, 201, words - 1, ssrc) + scene.noise(size - 8)

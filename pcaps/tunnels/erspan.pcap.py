@@ -22,4 +22,4 @@ def wrap(frame: bytes, number: int) -> bytes:
     """Put outer IP, GRE with a sequence number and ERSPAN's eight bytes before the frame (draft-foschiano-erspan)."""
     header = GRE(proto=ERSPAN_II, seqnum_present=1, sequence_number=number)
     mirror = struct.pack("!HHI", 0x1000, SESSION, 0)
-    return bytes(outer(number, proto=47) / header / Raw(mirror + frame))
+    return bytes(outer(number, protocol=47) / header / Raw(mirror + frame))

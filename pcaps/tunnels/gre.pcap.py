@@ -17,4 +17,4 @@ def build(scene: Scene) -> None:
 def wrap(frame: bytes, number: int) -> bytes:
     """Put outer IP and GRE before IP (RFC 2784, RFC 2890)."""
     header = GRE(proto=0x0800, key_present=1, key=0x51)
-    return bytes(outer(number, proto=47) / header / Raw(frame[ETHERNET_BYTES:]))
+    return bytes(outer(number, protocol=47) / header / Raw(frame[ETHERNET_BYTES:]))

@@ -19,9 +19,9 @@ def small_call(scene: Scene) -> None:
     scene.play("whatsapp/call-2019", talk=3.0)
 
 
-def outer(number: int, **fields: int) -> Packet:
+def outer(number: int, protocol: int = 17) -> Packet:
     """Return the outer Ethernet and IPv4 headers."""
-    return Ether(src=mac(NEAR), dst=mac(FAR)) / IP(src=NEAR, dst=FAR, id=number & 0xFFFF, ttl=64, **fields)
+    return Ether(src=mac(NEAR), dst=mac(FAR)) / IP(src=NEAR, dst=FAR, id=number & 0xFFFF, ttl=64, proto=protocol)
 
 
 def outer_udp(frame: bytes, number: int, port: int) -> Packet:

@@ -29,10 +29,10 @@ def build(scene: Scene, at: float = 0.0, client: str = "10.20.0.13", talk: float
     """Play the call; ``talk`` seconds of media."""
     local = (client, 48564)
     flow = scene.udp(local, (SERVER, VOICE_PORT), "viber", "call-media")
-    session = scene.bytes(16)
+    session = scene.noise(16)
 
     def control(kind: int, size: int, known: bytes = b"") -> bytes:
-        body = known + scene.bytes(size - 4 - len(known))
+        body = known + scene.noise(size - 4 - len(known))
         return MINE + struct.pack("<H", kind) + body
 
     for k in range(6):
@@ -43,7 +43,7 @@ def build(scene: Scene, at: float = 0.0, client: str = "10.20.0.13", talk: float
     end = at + RING + talk
     now = at + 0.006
     while now < end:
-        stamp = scene.bytes(8)
+        stamp = scene.noise(8)
         flow.up(now, control(0x09, 20, stamp))
         flow.down(now + 0.045 + scene.jitter(4), control(0x0B, 34, stamp))
         now += 1.0
@@ -89,9 +89,9 @@ def speak(scene: Scene, flow: Flow, at: float, end: float) -> None:
             packet = voice.packet(payload_type=98, size=29) if silent else voice.packet(marker=k == 0)
             send(at + delay + k * voice.period + scene.jitter(7), media_id(control_id) + packet)
         for k in range(int((end - at) / 0.72)):
-            send(at + delay + 0.21 + 0.72 * k, control_id + b"\x06\x00" + scene.bytes(17))
+            send(at + delay + 0.21 + 0.72 * k, control_id + b"\x06\x00" + scene.noise(17))
         for k in range(int((end - at) / 0.36)):
-            send(at + delay + 0.11 + 0.36 * k, control_id + b"\x17\x00" + scene.bytes(4))
+            send(at + delay + 0.11 + 0.36 * k, control_id + b"\x17\x00" + scene.noise(4))
         for k in range(int((end - at) / 2.0)):
-            report = wire.rtcp(200, voice.ssrc, scene.bytes(44), count=1)
+            report = wire.rtcp(200, voice.ssrc, scene.noise(44), count=1)
             send(at + delay + 1.3 + 2.0 * k, control_id + b"\x0a\x00" + report)

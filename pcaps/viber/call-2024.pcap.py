@@ -23,17 +23,17 @@ RING = 2.0
 def build(scene: Scene, at: float = 0.0, client: str = "10.20.0.14", talk: float = 5.0) -> None:
     """Play the call; ``talk`` seconds of media."""
     flow = scene.udp((client, 53777), (SERVER, TURN_PORT), "viber", "call-media")
-    nonce = scene.bytes(8).hex().encode()
+    nonce = scene.noise(8).hex().encode()
     user = f"{EPOCH_US // 1_000_000 + 86_400}:{scene.random.randrange(10**9, 10**10)}".encode()
     peer = (wire.XOR_PEER, wire.xor_address(*PEER))
     udp = (wire.REQUESTED_TRANSPORT, b"\x11\x00\x00\x00")
 
     def seal(*attributes: wire.Attribute) -> list[wire.Attribute]:
         credentials = [(wire.USERNAME, user), (wire.REALM, b"viber.com"), (wire.NONCE, nonce)]
-        return [*attributes, *credentials, (wire.MESSAGE_INTEGRITY, scene.bytes(20))]
+        return [*attributes, *credentials, (wire.MESSAGE_INTEGRITY, scene.noise(20))]
 
     def exchange(when: float, kind: int, request: list[wire.Attribute], back: int, reply: list[wire.Attribute]) -> None:
-        txid = scene.bytes(12)
+        txid = scene.noise(12)
         flow.up(when, wire.stun(kind, txid, request, fingerprint=bool(len(request) > 1)))
         flow.down(when + 0.03 + scene.jitter(4), wire.stun(back, txid, reply, fingerprint=True))
 
@@ -43,27 +43,27 @@ def build(scene: Scene, at: float = 0.0, client: str = "10.20.0.14", talk: float
         (wire.XOR_RELAYED, wire.xor_address(SERVER, 57001)),
         (wire.XOR_MAPPED, wire.xor_address(client, 53777)),
         (wire.LIFETIME, struct.pack("!I", 600)),
-        (wire.MESSAGE_INTEGRITY, scene.bytes(20)),
+        (wire.MESSAGE_INTEGRITY, scene.noise(20)),
     ]
     exchange(at + 0.05, wire.ALLOCATE, seal(udp), wire.ALLOCATE_SUCCESS, granted)
-    done = [(wire.MESSAGE_INTEGRITY, scene.bytes(20))]
+    done = [(wire.MESSAGE_INTEGRITY, scene.noise(20))]
     exchange(at + 0.4, wire.CREATE_PERMISSION, seal(peer), wire.CREATE_PERMISSION_SUCCESS, done)
     for k in range(4):
         inner = wire.stun(
             wire.BINDING,
-            scene.bytes(12),
+            scene.noise(12),
             [
                 (wire.USERNAME, b"k3Fz:Tq8w"),
                 (wire.GOOG_NETWORK_INFO, b"\x00\x01\x00\x0a"),
-                (wire.ICE_CONTROLLING, scene.bytes(8)),
+                (wire.ICE_CONTROLLING, scene.noise(8)),
                 (wire.PRIORITY, b"\x6e\x7f\x1e\xff"),
-                (wire.MESSAGE_INTEGRITY, scene.bytes(20)),
+                (wire.MESSAGE_INTEGRITY, scene.noise(20)),
             ],
             fingerprint=True,
         )
         outer = [peer, (wire.DATA, inner)]
-        flow.up(at + 0.6 + 0.1 * k, wire.stun(wire.SEND_INDICATION, scene.bytes(12), outer, fingerprint=True))
-        flow.down(at + 0.66 + 0.1 * k, wire.stun(wire.DATA_INDICATION, scene.bytes(12), outer, fingerprint=True))
+        flow.up(at + 0.6 + 0.1 * k, wire.stun(wire.SEND_INDICATION, scene.noise(12), outer, fingerprint=True))
+        flow.down(at + 0.66 + 0.1 * k, wire.stun(wire.DATA_INDICATION, scene.noise(12), outer, fingerprint=True))
     bind = [(wire.CHANNEL_NUMBER, struct.pack("!HH", CHANNEL, 0)), peer]
     exchange(at + 1.2, wire.CHANNEL_BIND, seal(*bind), wire.CHANNEL_BIND_SUCCESS, done)
     for send, delay in ((flow.up, 0.0), (flow.down, 0.05)):
@@ -72,7 +72,7 @@ def build(scene: Scene, at: float = 0.0, client: str = "10.20.0.14", talk: float
             packet = wire.channel_data(CHANNEL, voice.packet(marker=k == 0))
             send(at + RING + delay + k * voice.period + scene.jitter(6), packet)
         for k in range(int(talk)):
-            report = wire.rtcp(200, voice.ssrc, scene.bytes(44), count=1)
+            report = wire.rtcp(200, voice.ssrc, scene.noise(44), count=1)
             send(at + RING + delay + 0.5 + k, wire.channel_data(CHANNEL, report))
     exchange(
         at + RING + talk + 0.1, wire.REFRESH, seal((wire.LIFETIME, bytes(4))),

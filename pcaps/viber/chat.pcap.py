@@ -21,7 +21,7 @@ def build(scene: Scene, at: float = 0.0, client: str = "10.20.0.13") -> None:
         flow = scene.tcp((client, 40710 + k), server, "viber", "chat/other")
         now = flow.open(at + 0.2 + 3.0 * k)
         now = flow.say(now, first(scene, (24, 96)[k]))
-        now = flow.say(now + 0.03, b"\x04\x02\xed\x03\x80" + scene.bytes(511), outward=False)
+        now = flow.say(now + 0.03, b"\x04\x02\xed\x03\x80" + scene.noise(511), outward=False)
         for _ in range(7):
             now += 0.2
             now = flow.say(now, message(scene, scene.random.randint(40, 220)))
@@ -31,9 +31,9 @@ def build(scene: Scene, at: float = 0.0, client: str = "10.20.0.13") -> None:
 
 def first(scene: Scene, size: int) -> bytes:
     """Return the client's first message."""
-    return struct.pack("<H", size) + bytes(4) + b"\xfc\xff\x03\x80" + scene.bytes(size - 10)
+    return struct.pack("<H", size) + bytes(4) + b"\xfc\xff\x03\x80" + scene.noise(size - 10)
 
 
 def message(scene: Scene, size: int) -> bytes:
     """Return a later message."""
-    return struct.pack("<H", size) + b"\x00\x00" + scene.bytes(size - 4)
+    return struct.pack("<H", size) + b"\x00\x00" + scene.noise(size - 4)

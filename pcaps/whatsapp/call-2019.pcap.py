@@ -21,7 +21,7 @@ RING, SWITCH = 4.2, 1.3
 def build(scene: Scene, at: float = 0.0, client: str = "10.20.0.11", talk: float = 9.0) -> None:
     """Play the call; ``talk`` seconds of media."""
     local = (client, 51518)
-    prefix, token = scene.bytes(8), b"\x01\x00" + scene.bytes(100)
+    prefix, token = scene.noise(8), b"\x01\x00" + scene.noise(100)
     counter = scene.random.randrange(1 << 31)
 
     def message(kind: int) -> bytes:
@@ -62,10 +62,10 @@ def answer(client: str, txid: bytes, at: float) -> bytes:
 def check(scene: Scene, flow: Flow, at: float, end: float, *, answered: bool) -> None:
     """Send 44-byte checks each 620 ms."""
     while at < end:
-        txid = scene.bytes(12)
-        flow.up(at, wire.stun(wire.BINDING, txid, [(wire.MESSAGE_INTEGRITY, scene.bytes(20))]))
+        txid = scene.noise(12)
+        flow.up(at, wire.stun(wire.BINDING, txid, [(wire.MESSAGE_INTEGRITY, scene.noise(20))]))
         if answered:
-            back = wire.stun(wire.BINDING_SUCCESS, txid, [(wire.MESSAGE_INTEGRITY, scene.bytes(20))])
+            back = wire.stun(wire.BINDING_SUCCESS, txid, [(wire.MESSAGE_INTEGRITY, scene.noise(20))])
             flow.down(at + 0.035 + scene.jitter(5), back)
         at += 0.62
 
@@ -91,5 +91,5 @@ def speak(scene: Scene, relay: Flow, direct: Flow, at: float, end: float) -> Non
         sent = at + 0.4 + 2.1 * k
         flow = relay if sent < switch else direct
         for offset, kind, size in ((0.0, 200, 106), (0.3, 202, 74), (0.7, 208, 26), (1.1, 201, 86)):
-            flow.up(sent + offset, wire.rtcp(kind, mine.ssrc, scene.bytes(size - 8), count=kind != 200))
-            flow.down(sent + offset + 0.05, wire.rtcp(kind, theirs.ssrc, scene.bytes(size - 8), count=kind != 200))
+            flow.up(sent + offset, wire.rtcp(kind, mine.ssrc, scene.noise(size - 8), count=kind != 200))
+            flow.down(sent + offset + 0.05, wire.rtcp(kind, theirs.ssrc, scene.noise(size - 8), count=kind != 200))

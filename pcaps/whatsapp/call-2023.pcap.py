@@ -23,12 +23,12 @@ PROFILE = 0xDEBE
 def build(scene: Scene, at: float = 0.0, client: str = "10.20.0.12", talk: float = 9.0) -> None:
     """Play the call; ``talk`` seconds of media."""
     local = (client, 46652)
-    prefix = scene.bytes(8)
-    tokens = [b"\x03" + scene.bytes(149) for _ in RELAYS]
+    prefix = scene.noise(8)
+    tokens = [b"\x03" + scene.noise(149) for _ in RELAYS]
     counter = scene.random.randrange(1 << 31)
     mine, theirs = (Voice(scene, 120, 0.06, 960, (25, 56), extension=4, profile=PROFILE) for _ in range(2))
     streams = [
-        (wire.META_STREAM, b"\x03" + struct.pack("!I", ssrc) + scene.bytes(11))
+        (wire.META_STREAM, b"\x03" + struct.pack("!I", ssrc) + scene.noise(11))
         for ssrc in (mine.ssrc, mine.ssrc + 1, mine.ssrc + 2)
     ]
 
@@ -40,7 +40,7 @@ def build(scene: Scene, at: float = 0.0, client: str = "10.20.0.12", talk: float
             *(extra if kind == wire.ALLOCATE else ()),
             (wire.XOR_RELAYED, wire.xor_address(RELAYS[relay], RELAY_PORT)),
             *(() if kind == wire.ALLOCATE else extra),
-            (wire.MESSAGE_INTEGRITY, scene.bytes(20)),
+            (wire.MESSAGE_INTEGRITY, scene.noise(20)),
         ]
         return wire.stun(kind, prefix + struct.pack("!I", counter), attributes)
 
@@ -49,7 +49,7 @@ def build(scene: Scene, at: float = 0.0, client: str = "10.20.0.12", talk: float
         attributes = [
             (wire.XOR_MAPPED, wire.xor_address(client, 46652)),
             (wire.META_CLOCK, clock),
-            (wire.MESSAGE_INTEGRITY, scene.bytes(20)),
+            (wire.MESSAGE_INTEGRITY, scene.noise(20)),
         ]
         return wire.stun(wire.ALLOCATE_SUCCESS, txid, attributes)
 
@@ -69,7 +69,7 @@ def build(scene: Scene, at: float = 0.0, client: str = "10.20.0.12", talk: float
     end = at + RING + talk
     ping = at + 1.0
     while ping < end:
-        txid = scene.bytes(12)
+        txid = scene.noise(12)
         relays[0].up(ping, wire.stun(wire.META_PING, txid))
         relays[0].down(ping + 0.012, wire.stun(wire.META_PONG, txid))
         ping += 3.0
@@ -81,7 +81,7 @@ def build(scene: Scene, at: float = 0.0, client: str = "10.20.0.12", talk: float
             send(now + delay + scene.jitter(5), voice.packet(steps=steps, size=25 if is_silence else 0))
             now += steps * voice.period
         for k in range(int(talk / 1.3)):
-            report = wire.rtcp(200, voice.ssrc, scene.bytes(114), count=1)
+            report = wire.rtcp(200, voice.ssrc, scene.noise(114), count=1)
             send(at + RING + 0.07 + 1.3 * k + delay, report[:2] + struct.pack("!H", 0x12) + report[4:])
     for i, relay in enumerate(relays):
         relay.up(end + 0.001, message(wire.META_TERMINATE, i, (0x802B, b"\x02\x00\x00\x00")))

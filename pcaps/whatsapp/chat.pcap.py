@@ -25,11 +25,11 @@ def build(scene: Scene, at: float = 0.0, client: str = "10.20.0.11") -> None:
     for k, cuts in enumerate(((4,), (4, 11, 12))):
         flow = scene.tcp((client, 40210 + k), (SERVER, 5222), "whatsapp", "chat/other")
         now = flow.open(at + 0.1 + 2.5 * k)
-        now = flow.say(now, routing + version + frame(scene.bytes(287)), cuts=cuts)
-        now = flow.say(now + 0.02, frame(scene.bytes(341)), outward=False)
-        now = flow.say(now, frame(scene.bytes(412)))
+        now = flow.say(now, routing + version + frame(scene.noise(287)), cuts=cuts)
+        now = flow.say(now + 0.02, frame(scene.noise(341)), outward=False)
+        now = flow.say(now, frame(scene.noise(412)))
         for _ in range(8):
             now += 0.15
-            now = flow.say(now, frame(scene.bytes(scene.random.randint(34, 180))))
-            now = flow.say(now + 0.04, frame(scene.bytes(scene.random.randint(40, 260))), outward=False)
+            now = flow.say(now, frame(scene.noise(scene.random.randint(34, 180))))
+            now = flow.say(now + 0.04, frame(scene.noise(scene.random.randint(40, 260))), outward=False)
         flow.close(now + 0.1)

@@ -86,8 +86,9 @@ def test_row__is_blind_to_the_time_of_day(flow: Flow, shift_ns: int) -> None:
 @given(st.integers(0, 2**32 - 1))
 def test_row__is_finite_for_any_bytes_in_the_records(seed: int) -> None:
     draw = np.random.default_rng(seed)
-    hot, body, streams = (np.frombuffer(draw.bytes(kind.itemsize * n), kind).copy() for kind, n in
-                          ((HOT, 1), (BODY, 1), (STREAM, 4)))
+    hot, body, streams = (
+        np.frombuffer(draw.bytes(kind.itemsize * n), kind).copy() for kind, n in ((HOT, 1), (BODY, 1), (STREAM, 4))
+    )
     matrix = np.full((1, FEATURE_COUNT), np.nan, np.float32)
     fill_rows(hot, body, streams, matrix)
     assert np.all(np.abs(matrix) <= LARGEST)

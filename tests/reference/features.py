@@ -5,6 +5,7 @@ Written from the features' docs, not from the kernels.
 
 from __future__ import annotations
 
+import itertools
 import math
 import statistics
 from collections import Counter
@@ -65,7 +66,7 @@ def _share(part: float, whole: float) -> float:
 
 
 def _gaps(packets: list[Packet]) -> list[float]:
-    return [(b.ts_ns - a.ts_ns) / 1e6 for a, b in zip(packets, packets[1:], strict=False)]
+    return [(b.ts_ns - a.ts_ns) / 1e6 for a, b in itertools.pairwise(packets)]
 
 
 def _changed(packets: list[Packet]) -> list[int]:
@@ -114,7 +115,7 @@ def features_of(flow: Flow) -> dict[str, float]:
         out[f"size_{name}_sd"] = statistics.pstdev(sizes) if sizes else 0
         out[f"size_{name}_min"] = min(sizes, default=0)
         out[f"size_{name}_max"] = max(sizes, default=0)
-        out[f"size_{name}_repeats"] = _share(sum(a == b for a, b in zip(sizes, sizes[1:], strict=False)), len(sizes) - 1)
+        out[f"size_{name}_repeats"] = _share(sum(a == b for a, b in itertools.pairwise(sizes)), len(sizes) - 1)
         out[f"gap_{name}_mean"] = statistics.fmean(gaps) if gaps else 0
         out[f"gap_{name}_sd"] = statistics.pstdev(gaps) if gaps else 0
         out[f"gap_{name}_min"] = min(gaps, default=0)
@@ -141,16 +142,16 @@ def features_of(flow: Flow) -> dict[str, float]:
 
 def _histograms(flow: Flow, ways: list[list[Packet]], out: dict[str, float]) -> None:
     total = len(flow.packets)
-    for lo, hi in zip(SIZE_EDGES, SIZE_EDGES[1:], strict=False):
+    for lo, hi in itertools.pairwise(SIZE_EDGES):
         out[f"size_bin_{lo}"] = _share(sum(lo <= p.size < hi for p in flow.packets), total)
     gaps = _gaps(ways[0]) + _gaps(ways[1])
-    for low, high in zip(GAP_EDGES_MS, GAP_EDGES_MS[1:], strict=False):
+    for low, high in itertools.pairwise(GAP_EDGES_MS):
         out[f"gap_bin_{low}"] = _share(sum(low <= gap < high for gap in gaps), len(gaps))
 
 
 def _sequence(flow: Flow, out: dict[str, float]) -> None:
     first = flow.packets[:20]
-    pairs = list(zip(first, first[1:], strict=False))
+    pairs = list(itertools.pairwise(first))
     sizes = [p.size for p in first]
     runs, run = [], 0
     for k, packet in enumerate(first):
@@ -193,8 +194,19 @@ def _media(flow: Flow, out: dict[str, float]) -> None:
     out["media_rejects"] = flow.rejects
     out["media_offset"] = flow.media_offset if confirmed else 0
     out["media_directions"] = len({s.direction for s in confirmed})
-    names = "type_changes step step_repeats clock markers extension loss reordered size rate ssrc_bits other_step".split()
-    out |= {f"media_{name}": 0.0 for name in (*names, "other_extension", "same_type")}
+    names = (
+        "type_changes",
+        "step",
+        "step_repeats",
+        "clock",
+        "markers",
+        "extension",
+        "loss",
+        "reordered",
+        "size",
+        "rate",
+    )
+    out |= {f"media_{name}": 0.0 for name in (*names, "ssrc_bits", "other_step", "other_extension", "same_type")}
     out["media_type"] = out["media_other_type"] = -1
     if not confirmed:
         return

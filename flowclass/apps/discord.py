@@ -1,0 +1,106 @@
+"""Kernel module: Discord: voice servers that begin with address discovery and a heartbeat (FACTS §1.10)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from flowclass.apps.app import Application, Reason, bits
+from flowclass.dissect.load import be64, u8
+from flowclass.dissect.rtp import payload_type
+from flowclass.jit import fused, int64, kernel
+from flowclass.record.field import Field
+from flowclass.record.message import MessageKind
+from flowclass.record.verdict import App, Kind, Strength
+
+APP = Application(
+    App.DISCORD,
+    "Discord: chat over TLS and QUIC, voice and video over UDP 50000 and up",
+    names=("discord.com", "discordapp.com", "discordapp.net", "discord.gg", "discord.media"),
+)
+LISTENS = (
+    MessageKind.OTHER,
+    MessageKind.RTP,
+    MessageKind.TLS_HELLO,
+)
+
+REASONS = (
+    Reason(
+        "discovery",
+        Strength.STRONG,
+        Kind.CALL_SIGNALLING,
+        "address discovery of 74 bytes on a port of Discord voice servers (50000 and up)",
+        "FACTS §1.10, §2.2; other services on the same host software use it elsewhere",
+    ),
+    Reason(
+        "heartbeat",
+        Strength.CERTAIN,
+        Kind.CALL_SIGNALLING,
+        "two heartbeats 13 37 CA FE, or answers 13 37 F0 0D, of 8 bytes",
+        "FACTS §1.10",
+    ),
+    Reason(
+        "voice",
+        Strength.CERTAIN,
+        Kind.CALL_MEDIA,
+        "RTP of payload type 120 with a header extension after address discovery or a heartbeat",
+        "FACTS §1.10",
+    ),
+    Reason(
+        "server-name",
+        Strength.CERTAIN,
+        Kind.MESSAGING,
+        "TLS server name of Discord",
+        "suffix list above",
+    ),
+)
+DISCOVERY, HEARTBEAT, VOICE, NAME = bits(REASONS)
+STATE = (
+    Field("beats", "u1", "heartbeats, saturating"),
+    Field("voices", "u1", "RTP packets of payload type 120, saturating"),
+)
+
+APP_NUMBER = int(App.DISCORD)
+RTP, TLS_HELLO = int(MessageKind.RTP), int(MessageKind.TLS_HELLO)
+#: Request and answer of address discovery, their length, and the heartbeat.
+REQUEST, ANSWER, DISCOVERY_BYTES, BEAT, BEAT_ANSWER, BEAT_BYTES = (
+    0x00010046, 0x00020046, 74, 0x1337CAFE, 0x1337F00D, 8,
+)  # fmt: skip
+FIRST_PORT = 50000
+VOICE_TYPE = 120
+ZERO = np.uint64(0)
+
+
+@kernel
+def _is_discovery(data: Any, pkt: Any, word0: int) -> bool:
+    """Whether this is a request (its address and port left zero) or an answer (its address in text)."""
+    lo = int64(pkt["payload_lo"])
+    if pkt["payload_bytes"] != DISCOVERY_BYTES or int64(pkt["payload_hi"]) - lo < 32:
+        return False
+    if word0 == REQUEST:
+        return bool(be64(data, lo + 8) == ZERO and be64(data, lo + 16) == ZERO)
+    return word0 == ANSWER and 0x30 <= u8(data, lo + 8) <= 0x66
+
+
+@fused
+def observe(data: Any, pkt: Any, msg: Any, direction: int, state: Any) -> int:
+    """Look at one packet; return the bits of the Reasons it shows."""
+    kind = int64(msg["kind"])
+    if kind == TLS_HELLO:
+        return NAME if msg["name_app"] == APP_NUMBER else 0
+    if kind == RTP:
+        if msg["media_header"] == 0 or payload_type(data, int64(msg["media_lo"])) != VOICE_TYPE:
+            return 0
+        seen = min(int64(state["voices"]) + 1, 255)
+        state["voices"] = seen
+        return VOICE if seen >= 2 and int64(state["reasons"]) & (DISCOVERY | HEARTBEAT) else 0
+    word0 = int64(msg["word0"])
+    if (word0 == BEAT or word0 == BEAT_ANSWER) and pkt["payload_bytes"] == BEAT_BYTES:
+        seen = min(int64(state["beats"]) + 1, 255)
+        state["beats"] = seen
+        return HEARTBEAT if seen >= 2 else 0
+    if word0 != REQUEST and word0 != ANSWER:
+        return 0
+    is_port = pkt["dport"] >= FIRST_PORT or pkt["sport"] >= FIRST_PORT
+    return DISCOVERY if is_port and _is_discovery(data, pkt, word0) else 0

@@ -1,0 +1,87 @@
+"""Kernel module: Google Meet, Duo and Voice: ICE towards Google with long server fragments (FACTS §1.8)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flowclass.apps.app import Application, Reason, bits, mask
+from flowclass.jit import fused, int64, kernel
+from flowclass.record.message import MessageKind, StunAttribute
+from flowclass.record.verdict import App, Kind, Strength
+
+APP = Application(
+    App.MEET,
+    "Google Meet, Duo, Voice and Hangouts: ICE and DTLS-SRTP to UDP 19302-19309 and 3478",
+    names=("meet.google.com", "duo.google.com", "hangouts.google.com", "meetings.googleapis.com", "voice.google.com"),
+)
+LISTENS = (
+    MessageKind.STUN,
+    MessageKind.TLS_HELLO,
+)
+
+REASONS = (
+    Reason(
+        "server-check",
+        Strength.STRONG,
+        Kind.CALL_SIGNALLING,
+        "ICE check to UDP 19302-19309 or 3478 whose server part of the user name has 20 to 28 characters",
+        "FACTS §1.8",
+    ),
+    Reason(
+        "server-port",
+        Strength.STRONG,
+        Kind.CALL_SIGNALLING,
+        "ICE check with a user name on UDP 19302-19309",
+        "FACTS §1.8; port only beside a check",
+    ),
+    Reason(
+        "relay-attribute",
+        Strength.WEAK,
+        Kind.CALL_SIGNALLING,
+        "attribute 0xFF03 or 0xFF05 of Google relays",
+        "FACTS §0",
+    ),
+    Reason(
+        "server-name",
+        Strength.CERTAIN,
+        Kind.MESSAGING,
+        "TLS server name of Meet, Duo or Voice",
+        "suffix list above",
+    ),
+)
+CHECK, PORT, RELAY, NAME = bits(REASONS)
+STATE = ()
+
+APP_NUMBER = int(App.MEET)
+TLS_HELLO = int(MessageKind.TLS_HELLO)
+CHECK_BITS = mask(StunAttribute.USERNAME, StunAttribute.PRIORITY)
+RELAY_BIT = mask(StunAttribute.GOOGLE_RELAY)
+FIRST_PORT, LAST_PORT, STUN_PORT = 19302, 19309, 3478
+SERVER_LEAST, SERVER_MOST, CLIENT = 20, 28, 4
+
+
+@kernel
+def _is_port(port: int) -> bool:
+    """Whether this is a port of Google's media servers that others do not use."""
+    return FIRST_PORT <= port <= LAST_PORT
+
+
+@fused
+def observe(data: Any, pkt: Any, msg: Any, direction: int, state: Any) -> int:
+    """Look at one packet; return the bits of the Reasons it shows."""
+    kind = int64(msg["kind"])
+    if kind == TLS_HELLO:
+        return NAME if msg["name_app"] == APP_NUMBER else 0
+    attributes = int64(msg["stun_attributes"])
+    found = RELAY if attributes & RELAY_BIT else 0
+    if attributes & CHECK_BITS == CHECK_BITS:
+        sport, dport = int64(pkt["sport"]), int64(pkt["dport"])
+        on_port = _is_port(dport) or _is_port(sport)
+        long_one = max(int64(msg["ufrag_bytes"][0]), int64(msg["ufrag_bytes"][1]))
+        short_one = min(int64(msg["ufrag_bytes"][0]), int64(msg["ufrag_bytes"][1]))
+        is_server = SERVER_LEAST <= long_one <= SERVER_MOST and short_one == CLIENT
+        if is_server and (on_port or dport == STUN_PORT or sport == STUN_PORT):
+            found |= CHECK
+        if on_port:
+            found |= PORT
+    return found

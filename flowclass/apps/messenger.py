@@ -1,0 +1,84 @@
+"""Kernel module: Messenger and Instagram, Meta's other callers, look-alikes of WhatsApp (FACTS §1.4)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flowclass.apps.app import Application, Reason, bits, mask
+from flowclass.jit import fused, int64
+from flowclass.record.message import MessageKind, Realm, StunAttribute
+from flowclass.record.verdict import App, Kind, Strength
+
+APP = Application(
+    App.MESSENGER,
+    "Messenger and Instagram: chat over TLS, calls over Meta's TURN (UDP 40003, TCP 443) or edge stack (UDP 3478)",
+    names=(
+        "edge-chat.facebook.com",
+        "edge-mqtt.facebook.com",
+        "mqtt-mini.facebook.com",
+        "gateway.messenger.com",
+        "messenger.com",
+    ),
+)
+LISTENS = (
+    MessageKind.STUN,
+    MessageKind.TLS_HELLO,
+)
+
+REASONS = (
+    Reason(
+        "edge-stack",
+        Strength.CERTAIN,
+        Kind.CALL_SIGNALLING,
+        "ICE check with the attributes 0xDAB9 or 0xDABA of Meta's edge stack",
+        "FACTS §1.4: seen with Messenger; WhatsApp's group calls may use it too",
+        also=App.WHATSAPP,
+    ),
+    Reason(
+        "realm",
+        Strength.CERTAIN,
+        Kind.CALL_SIGNALLING,
+        'TURN realm "turner.facebook"',
+        "FACTS §1.4",
+    ),
+    Reason(
+        "server-name",
+        Strength.STRONG,
+        Kind.MESSAGING,
+        "TLS server name of Messenger's chat",
+        "suffix list above",
+        false_alarms=1,
+    ),
+    Reason(
+        "turn-port",
+        Strength.WEAK,
+        Kind.CALL_SIGNALLING,
+        "TURN on UDP port 40003, where Meta's relays of 2021 listened",
+        "FACTS §1.4",
+    ),
+)
+EDGE, REALM, NAME, PORT = bits(REASONS)
+STATE = ()
+
+APP_NUMBER = int(App.MESSENGER)
+EDGE_BIT = mask(StunAttribute.EDGERAY)
+REALM_BIT = mask(StunAttribute.REALM)
+FACEBOOK = int(Realm.FACEBOOK)
+TLS_HELLO = int(MessageKind.TLS_HELLO)
+TURN_PORT = 40003
+
+
+@fused
+def observe(data: Any, pkt: Any, msg: Any, direction: int, state: Any) -> int:
+    """Look at one packet; return the bits of the Reasons it shows."""
+    if msg["kind"] == TLS_HELLO:
+        return NAME if msg["name_app"] == APP_NUMBER else 0
+    attributes = int64(msg["stun_attributes"])
+    found = 0
+    if attributes & EDGE_BIT:
+        found |= EDGE
+    if attributes & REALM_BIT and msg["realm"] == FACEBOOK:
+        found |= REALM
+    if pkt["sport"] == TURN_PORT or pkt["dport"] == TURN_PORT:
+        found |= PORT
+    return found

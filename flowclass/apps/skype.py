@@ -1,0 +1,105 @@
+"""Kernel module: Skype: the peer-to-peer overlay (to about 2017) and Microsoft's media stack (2017 to May 2025).
+
+FACTS §1.1. Of the second era Skype and Teams leave the same marks: `teams` names what both share.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flowclass.apps.app import Application, Reason, bits
+from flowclass.apps.microsoft import IMPLEMENTATION, SKYPE_2017
+from flowclass.dissect.load import be16, u8
+from flowclass.jit import fused, int64, kernel
+from flowclass.record.field import Field
+from flowclass.record.message import MessageKind
+from flowclass.record.verdict import App, Kind, Strength
+
+APP = Application(
+    App.SKYPE,
+    "Skype: an overlay of peers on one UDP port to 2017, then Microsoft's ICE and TURN; shut down in May 2025",
+    names=("skype.com", "skypeassets.com", "skypedata.akadns.net", "skypeecs.com", "skype.net"),
+)
+LISTENS = (
+    MessageKind.STUN,
+    MessageKind.OTHER,
+    MessageKind.TLS_HELLO,
+)
+
+REASONS = (
+    Reason(
+        "implementation-3",
+        Strength.CERTAIN,
+        Kind.CALL_SIGNALLING,
+        "ICE check whose Microsoft implementation version (0x8070) is 3, as Skype sent from 2017",
+        "FACTS §1.1, §1.2; capture skype-conference-call",
+        also=App.TEAMS,
+    ),
+    Reason("server-name", Strength.CERTAIN, Kind.MESSAGING, "TLS server name of Skype", "suffix list above"),
+    Reason(
+        "overlay-probe",
+        Strength.WEAK,
+        Kind.MESSAGING,
+        "first packet that looks like the old overlay: random id, function 2, 18 to 38 bytes",
+        "FACTS §1.1, §2.2: true of SNMP, DNS and others too, a hint only",
+        false_alarms=7,
+    ),
+    Reason(
+        "overlay-talk",
+        Strength.WEAK,
+        Kind.MESSAGING,
+        "overlay packets in both directions with functions 2, 3, 5 or 7",
+        "FACTS §2.2: a hint only",
+        false_alarms=8,
+    ),
+)
+IMPLEMENTATION_3, NAME, PROBE, TALK = bits(REASONS)
+STATE = (Field("overlay", "u1", "directions in which overlay packets were seen, a bit each"),)
+
+APP_NUMBER = int(App.SKYPE)
+STUN, TLS_HELLO = int(MessageKind.STUN), int(MessageKind.TLS_HELLO)
+#: Function of an overlay packet: low bits of its third byte (FACTS §1.1; Tstat masks with 0x8F).
+FUNCTION_MASK = 0x8F
+#: Lengths of its probes and NAT messages.
+OVERLAY_LEAST, OVERLAY_MOST = 11, 40
+
+
+@kernel
+def _is_excluded(pkt: Any) -> bool:
+    """Whether a port belongs to a protocol that the overlay's form would match (FACTS §2.2)."""
+    sport, dport = int64(pkt["sport"]), int64(pkt["dport"])
+    return min(sport, dport) < 1024 or sport in (2222, 17500, 1119) or dport in (2222, 17500, 1119)
+
+
+@kernel
+def _overlay(data: Any, pkt: Any, direction: int, state: Any) -> int:
+    """Look for the overlay's start of message: 2-byte id, function."""
+    lo = int64(pkt["payload_lo"])
+    size = int64(pkt["payload_bytes"])
+    if int64(pkt["payload_hi"]) - lo < 4 or _is_excluded(pkt):
+        return 0
+    function = u8(data, lo + 2) & FUNCTION_MASK
+    if function not in (2, 3, 5, 7) or be16(data, lo) == 0:
+        return 0
+    seen = int64(state["overlay"]) | (1 << direction)
+    state["overlay"] = seen
+    found = 0
+    if function == 2 and size >= 18:
+        found |= PROBE
+    if seen == 3:
+        found |= TALK
+    return found
+
+
+@fused
+def observe(data: Any, pkt: Any, msg: Any, direction: int, state: Any) -> int:
+    """Look at one packet; return the bits of the Reasons it shows."""
+    kind = int64(msg["kind"])
+    if kind == STUN:
+        attributes = int64(msg["stun_attributes"]) | int64(msg["inner_attributes"])
+        is_skype = attributes & IMPLEMENTATION and msg["implementation"] == SKYPE_2017
+        return IMPLEMENTATION_3 if is_skype else 0
+    if kind == TLS_HELLO:
+        return NAME if msg["name_app"] == APP_NUMBER else 0
+    size = int64(pkt["payload_bytes"])
+    return _overlay(data, pkt, direction, state) if OVERLAY_LEAST <= size <= OVERLAY_MOST else 0

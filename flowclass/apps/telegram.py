@@ -1,0 +1,127 @@
+"""Kernel module: Telegram: reflectors of libtgvoip (to about 2021), TURN and private framing since (FACTS §1.6)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from flowclass.apps.app import Application, Reason, bits, mask
+from flowclass.dissect.load import be32, be64
+from flowclass.jit import fused, int64, kernel
+from flowclass.record.field import Field
+from flowclass.record.message import MessageKind, Realm, StunAttribute
+from flowclass.record.verdict import App, Kind, Strength
+
+APP = Application(
+    App.TELEGRAM,
+    "Telegram: chat (MTProto) over TCP 443, 80 or 5222; calls over reflectors on UDP 500-600 or TURN on UDP 1400",
+    names=("telegram.org", "t.me", "telegram.me", "tdesktop.com", "telegra.ph"),
+)
+LISTENS = (
+    MessageKind.STUN,
+    MessageKind.OTHER,
+    MessageKind.RTP,
+    MessageKind.RTCP,
+    MessageKind.TLS_HELLO,
+)
+
+REASONS = (
+    Reason(
+        # A reflector that is only pinged carries no call: four of five are never used (FACTS §1.6). Not CERTAIN, so
+        # that the flow stays open for the media that may follow.
+        "peer-tag",
+        Strength.STRONG,
+        Kind.MESSAGING,
+        "two packets that share a 16-byte peer tag of a reflector, one of them a ping of the tag and twelve FF",
+        "FACTS §1.6, §2.2: 12 flows, no false firing",
+    ),
+    Reason(
+        "tagged-media",
+        Strength.CERTAIN,
+        Kind.CALL_MEDIA,
+        "six packets of 112 to 400 bytes behind the peer tag of a reflector",
+        "FACTS §1.6: voice packets of 176-240 bytes",
+    ),
+    Reason(
+        "realm",
+        Strength.CERTAIN,
+        Kind.CALL_SIGNALLING,
+        'TURN realm "telegram.org"',
+        "FACTS §1.6; capture telegram_videocall",
+    ),
+    Reason(
+        "server-name",
+        Strength.CERTAIN,
+        Kind.MESSAGING,
+        "TLS server name of Telegram",
+        "suffix list above",
+    ),
+    Reason(
+        "turn-port",
+        Strength.WEAK,
+        Kind.CALL_SIGNALLING,
+        "TURN on UDP port 1400, where the relays of Telegram listen",
+        "FACTS §1.6",
+    ),
+)
+TAG, MEDIA, REALM, NAME, PORT = bits(REASONS)
+STATE = (
+    Field("tag_hi", "u8", "peer tag of the flow's first packet of unknown kind, high half"),
+    Field("tag_lo", "u8", "low half"),
+    Field("tagged", "u1", "packets that carried it, saturating"),
+    Field("voices", "u1", "voice-sized packets among them, saturating"),
+)
+
+APP_NUMBER = int(App.TELEGRAM)
+REALM_BIT, TELEGRAM_REALM = mask(StunAttribute.REALM), int(Realm.TELEGRAM)
+STUN, TLS_HELLO = int(MessageKind.STUN), int(MessageKind.TLS_HELLO)
+TURN_PORT = 1400
+#: Smallest datagram: tag, and the twelve FF of a ping.
+PING_BYTES = 28
+ALL_ONES, ONES_64 = 0xFFFFFFFF, np.uint64(0xFFFFFFFFFFFFFFFF)
+VOICE_LEAST, VOICE_MOST, VOICES_NEEDED = 112, 400, 6
+ZERO = np.uint64(0)
+
+
+@kernel
+def _tag(data: Any, pkt: Any, state: Any) -> int:
+    """Follow the peer tag of a datagram of at least PING_BYTES captured bytes; a tag of zeros is none."""
+    lo = int64(pkt["payload_lo"])
+    high, low = be64(data, lo), be64(data, lo + 8)
+    is_ping = be64(data, lo + 16) == ONES_64 and be32(data, lo + 24) == ALL_ONES
+    if state["tagged"] == 0:
+        # Only a ping starts a tag: any flow has a first packet.
+        if not is_ping or high == ZERO or high == ONES_64:
+            return 0
+        state["tag_hi"] = high
+        state["tag_lo"] = low
+    elif high != state["tag_hi"] or low != state["tag_lo"]:
+        return 0
+    seen = min(int64(state["tagged"]) + 1, 255)
+    state["tagged"] = seen
+    size = int64(pkt["payload_bytes"])
+    if not is_ping and VOICE_LEAST <= size <= VOICE_MOST:
+        state["voices"] = min(int64(state["voices"]) + 1, 255)
+    found = TAG if seen >= 2 else 0
+    return found | MEDIA if state["voices"] >= VOICES_NEEDED else found
+
+
+@fused
+def observe(data: Any, pkt: Any, msg: Any, direction: int, state: Any) -> int:
+    """Look at one packet; return the bits of the Reasons it shows."""
+    kind = int64(msg["kind"])
+    if kind == STUN:
+        is_telegram = int64(msg["stun_attributes"]) & REALM_BIT and msg["realm"] == TELEGRAM_REALM
+        found = REALM if is_telegram else 0
+        if pkt["sport"] == TURN_PORT or pkt["dport"] == TURN_PORT:
+            found |= PORT
+        return found
+    if kind == TLS_HELLO:
+        return NAME if msg["name_app"] == APP_NUMBER else 0
+    lo = int64(pkt["payload_lo"])
+    if int64(pkt["payload_hi"]) - lo < PING_BYTES:
+        return 0
+    if state["tagged"] == 0 and be64(data, lo + PING_BYTES - 12) != ONES_64:
+        return 0
+    return _tag(data, pkt, state)

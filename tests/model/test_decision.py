@@ -1,0 +1,89 @@
+"""Verdicts: evidence first, gates and names second, unknown when neither carries."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from flowclass.flow.record import FLOW
+from flowclass.model.decision import judge_flows
+from flowclass.model.verdict import VERDICT
+from flowclass.record.verdict import App, DecidedBy, Kind, Strength
+from tests.model.bundles import small_bundle
+
+RULES = small_bundle().rules
+
+
+def bits(*apps: App) -> int:
+    """Return the candidates bit set of some apps."""
+    return sum(1 << app for app in apps)
+
+
+def judge(probabilities: list[float], **flow: int) -> np.void:
+    """Return the verdict on one flow; its features are row 0."""
+    flows, verdicts = np.zeros(1, FLOW), np.zeros(1, VERDICT)
+    flows["packets"] = [30, 12]
+    for name, value in flow.items():
+        flows[name] = value
+    judge_flows(RULES, flows, np.array([probabilities], np.float32), verdicts)
+    return verdicts[0]  # type: ignore[no-any-return]
+
+
+def test_evidence__decides_before_the_model() -> None:
+    found = judge([0, 1, 0, 0], app=App.VIBER, kind=Kind.CALL_MEDIA, strength=Strength.CERTAIN, decided_at_packet=3)
+    assert (found["app"], found["kind"], found["decided_by"]) == (App.VIBER, Kind.CALL_MEDIA, DecidedBy.EVIDENCE)
+    assert found["decided_at_packet"] == 3
+    assert found["confidence"] == pytest.approx(0.99)
+    assert found["candidates"] == bits(App.VIBER)
+
+
+def test_evidence__keeps_its_lookalike_as_candidate() -> None:
+    found = judge([0, 0, 0, 1], app=App.WHATSAPP, also=App.MESSENGER, kind=Kind.CALL_MEDIA, strength=Strength.STRONG)
+    assert found["candidates"] == bits(App.WHATSAPP, App.MESSENGER)
+    assert found["confidence"] == pytest.approx(0.9)
+
+
+def test_model__names_a_call_that_passes_gate_and_share() -> None:
+    found = judge([0.02, 0.85, 0.05, 0.08])
+    assert (found["app"], found["kind"], found["decided_by"]) == (App.WHATSAPP, Kind.CALL_MEDIA, DecidedBy.MODEL)
+    assert found["candidates"] == bits(App.WHATSAPP)
+    assert found["confidence"] == pytest.approx(0.85, abs=1e-5)
+    assert found["decided_at_packet"] == 42
+
+
+def test_model__lists_both_lookalikes_of_a_class() -> None:
+    found = judge([0.9, 0.05, 0, 0.05])
+    assert found["app"] == App.TEAMS
+    assert found["candidates"] == bits(App.TEAMS, App.SKYPE)
+
+
+def test_model__takes_the_lookalike_whose_name_was_resolved() -> None:
+    found = judge([0.9, 0.05, 0, 0.05], resolved_app=App.SKYPE)
+    assert found["app"] == App.SKYPE
+    assert found["candidates"] == bits(App.TEAMS, App.SKYPE)
+
+
+def test_model__is_not_swayed_by_a_resolved_name_that_is_no_candidate() -> None:
+    assert judge([0.9, 0.05, 0, 0.05], resolved_app=App.VIBER)["app"] == App.TEAMS
+
+
+def test_model__call_of_no_clear_owner_is_rtp_with_candidates() -> None:
+    found = judge([0.45, 0.46, 0.05, 0.04], features_row=0)
+    assert (found["app"], found["kind"]) == (App.RTP, Kind.CALL_MEDIA)
+    assert found["candidates"] == bits(App.RTP, App.TEAMS, App.SKYPE, App.WHATSAPP)
+    assert found["confidence"] == pytest.approx(0.96, abs=1e-4)
+
+
+def test_model__says_other_when_sure() -> None:
+    found = judge([0.1, 0.1, 0.0, 0.8])
+    assert (found["app"], found["kind"], found["decided_by"]) == (App.OTHER, Kind.NOT_VOIP, DecidedBy.MODEL)
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "features_row"), [([0.2, 0.2, 0.09, 0.49], 0), ([0, 1, 0, 0], -1), ([0, 1, 0, 0], 5)]
+)
+def test_unknown__below_all_gates_or_without_features(probabilities: list[float], features_row: int) -> None:
+    found = judge(probabilities, features_row=features_row)
+    assert (found["app"], found["kind"], found["decided_by"]) == (App.UNKNOWN, Kind.UNKNOWN, DecidedBy.NOTHING)
+    assert found["confidence"] == 0
+    assert found["candidates"] == 0
