@@ -63,16 +63,20 @@ def compare(name: str, chosen: Sequence[Contender], options: argparse.Namespace,
     for contender in chosen:
         which = contender.flood if name == "flood" else name
         workload = catalog.obtain(which, options.folder, options.packets, options.seed)
-        # Reads the output, and warms the page cache and the kernel cache; not timed.
-        checked = needed(contender, run(contender.check_command(workload.path), core, keep_output=True))
-        seen = contender.read_output(checked.stdout + checked.stderr)
-        results.append(report.Runs(contender.name, workload, seen, contender.faults(seen, workload)))
-        _say(f"{name}: {contender.name} checked in {checked.wall_s:.1f} s")
+        results.append(report.Runs(contender.name, workload))
+        if contender.check_command is not None:
+            # Also warms the kernel cache.
+            checked = needed(contender, run(contender.check_command(workload.path), core, keep_output=True))
+            results[-1].judge(contender, checked)
+            _say(f"{name}: {contender.name} checked in {checked.wall_s:.1f} s")
     for turn in range(options.runs):
         for i in range(len(chosen)):
             contender, runs = chosen[(i + turn) % len(chosen)], results[(i + turn) % len(chosen)]
+            keep = contender.check_command is None
             for path, costs in ((runs.workload.start, runs.start), (runs.workload.path, runs.whole)):
-                costs.append(needed(contender, run(contender.command(path), core, keep_output=False)))
+                costs.append(needed(contender, run(contender.command(path), core, keep_output=keep)))
+            if keep:
+                runs.judge(contender, runs.whole[-1])
             _say(f"{name}: {contender.name} run {turn + 1}: {runs.whole[-1].cpu_s:.2f} s CPU")
     return results
 

@@ -7,13 +7,14 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from bench.peers.setup import nfstream_python
-from bench.workloads.catalog import Workload
+from bench.workloads.catalog import REPOSITORY, Workload
 
 
 @dataclass(frozen=True)
@@ -33,9 +34,9 @@ class Contender:
     name: str
     version: Callable[[], str]
     command: Callable[[Path], Sequence[str]]
-    #: The command whose output is read: the same one, or a variant run once, outside the timing.
-    check_command: Callable[[Path], Sequence[str]]
     read_output: Callable[[str], Seen]
+    #: A variant whose output is read instead, run once before the timed runs, whose own output goes to /dev/null.
+    check_command: Callable[[Path], Sequence[str]] | None = None
     #: Replaces ``flood`` for contenders that it would drive out of memory.
     flood: str = "flood-1m"
     #: Part of a workload's packets that the contender has to count; the corpus holds some that are not IP.
@@ -93,7 +94,8 @@ def _flowclass_version() -> str:
     try:
         return "flowclass " + version("flowclass")
     except PackageNotFoundError:
-        return "flowclass, not installed"
+        project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+        return f"flowclass {project['version']} (not installed)"
 
 
 def _nfstream_version() -> str:
@@ -123,13 +125,13 @@ ALL = (
         "flowclass",
         _flowclass_version,
         lambda path: (*_ANALYZE, str(path)),
-        lambda path: (*_ANALYZE, "--stats", str(path)),
         read_flowclass,
+        check_command=lambda path: (*_ANALYZE, "--stats", str(path)),
         flood="flood",
         exact=True,
     ),
-    Contender("nfstream", _nfstream_version, _nfstream, _nfstream, read_nfstream),
-    Contender("ndpi", _ndpi_version, _ndpi, _ndpi, read_ndpi),
+    Contender("nfstream", _nfstream_version, _nfstream, read_nfstream),
+    Contender("ndpi", _ndpi_version, _ndpi, read_ndpi),
 )
 
 

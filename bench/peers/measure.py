@@ -38,7 +38,6 @@ class _Tree(threading.Thread):
         self.cpu_s: dict[int, float] = {}
         self.peak_rss_bytes = 0
         self._root = root
-        self._known = {root}
         self._stop_asked = threading.Event()
 
     def run(self) -> None:
@@ -51,22 +50,16 @@ class _Tree(threading.Thread):
 
     def _sample(self) -> None:
         resident = 0
-        stats = {}
-        for entry in Path("/proc").iterdir():
-            if entry.name.isdigit():
-                try:
-                    fields = (entry / "stat").read_text().rpartition(")")[2].split()
-                except OSError:
-                    continue
-                stats[int(entry.name)] = fields
-        # Children may come in any order: repeat until no new descendant is found.
-        grew = True
-        while grew:
-            children = {pid for pid, fields in stats.items() if int(fields[1]) in self._known}
-            grew = not children <= self._known
-            self._known |= children
-        for pid in self._known & stats.keys():
-            fields = stats[pid]
+        waiting = [self._root]
+        while waiting:
+            pid = waiting.pop()
+            process = Path("/proc") / str(pid)
+            try:
+                fields = (process / "stat").read_text().rpartition(")")[2].split()
+                for task in (process / "task").iterdir():
+                    waiting += map(int, (task / "children").read_text().split())
+            except OSError:
+                continue  # it has just ended
             self.cpu_s[pid] = (int(fields[11]) + int(fields[12])) * TICK_S
             resident += int(fields[21]) * PAGE_BYTES
         self.peak_rss_bytes = max(self.peak_rss_bytes, resident)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
-from bench.peers.contenders import Seen
+from bench.peers.contenders import Contender, Seen
 from bench.peers.measure import Cost
 from bench.workloads.catalog import Workload
 
@@ -17,10 +17,15 @@ class Runs:
 
     contender: str
     workload: Workload
-    seen: Seen
-    faults: list[str]
+    seen: Seen = field(default_factory=lambda: Seen(0, 0))
+    faults: list[str] = field(default_factory=list)
     whole: list[Cost] = field(default_factory=list)
     start: list[Cost] = field(default_factory=list)
+
+    def judge(self, contender: Contender, cost: Cost) -> None:
+        """Read a run's output and note what is wrong with it."""
+        self.seen = contender.read_output(cost.stdout + cost.stderr)
+        self.faults = contender.faults(self.seen, self.workload)
 
     def seconds(self, clock: str) -> tuple[float, float]:
         """Return the medians of whole runs and of start-up by ``wall_s`` or ``cpu_s``."""

@@ -9,7 +9,7 @@ import numpy as np
 from flowclass.apps.app import Application, Reason, bits
 from flowclass.dissect.load import be64, u8
 from flowclass.dissect.rtp import payload_type
-from flowclass.jit import fused, int64, kernel
+from flowclass.jit import int64, kernel
 from flowclass.record.field import Field
 from flowclass.record.message import MessageKind
 from flowclass.record.verdict import App, Kind, Strength
@@ -83,7 +83,7 @@ def _is_discovery(data: Any, pkt: Any, word0: int) -> bool:
     return word0 == ANSWER and 0x30 <= u8(data, lo + 8) <= 0x66
 
 
-@fused
+@kernel
 def observe(data: Any, pkt: Any, msg: Any, direction: int, state: Any) -> int:
     """Look at one packet; return the bits of the Reasons it shows."""
     kind = int64(msg["kind"])

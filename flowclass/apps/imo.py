@@ -6,7 +6,7 @@ from typing import Any
 
 from flowclass.apps.app import Application, Reason, bits
 from flowclass.dissect.load import le32
-from flowclass.jit import fused, int64
+from flowclass.jit import int64, kernel
 from flowclass.record.field import Field
 from flowclass.record.message import MessageKind
 from flowclass.record.verdict import App, Kind, Strength
@@ -51,7 +51,7 @@ APP_NUMBER = int(App.IMO)
 TLS_HELLO = int(MessageKind.TLS_HELLO)
 
 
-@fused
+@kernel
 def observe(data: Any, pkt: Any, msg: Any, direction: int, state: Any) -> int:
     """Look at one packet; return the bits of the Reasons it shows."""
     if msg["kind"] == TLS_HELLO:

@@ -6,7 +6,7 @@ from typing import Any
 
 from flowclass.apps.app import Application, Reason, bits
 from flowclass.dissect.rtp import payload_type
-from flowclass.jit import fused, int64
+from flowclass.jit import int64, kernel
 from flowclass.record.field import Field
 from flowclass.record.message import MessageKind
 from flowclass.record.verdict import App, Kind, Strength
@@ -54,7 +54,7 @@ FIRST_PORT, LAST_PORT = 23044, 23047
 VOICE_TYPE = 108
 
 
-@fused
+@kernel
 def observe(data: Any, pkt: Any, msg: Any, direction: int, state: Any) -> int:
     """Look at one packet; return the bits of the Reasons it shows."""
     kind = int64(msg["kind"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flowclass.apps.app import Application, Reason, bits, mask
-from flowclass.jit import fused, int64, kernel
+from flowclass.jit import int64, kernel
 from flowclass.record.message import MessageKind, StunAttribute
 from flowclass.record.verdict import App, Kind, Strength
 
@@ -66,7 +66,7 @@ def _is_port(port: int) -> bool:
     return FIRST_PORT <= port <= LAST_PORT
 
 
-@fused
+@kernel
 def observe(data: Any, pkt: Any, msg: Any, direction: int, state: Any) -> int:
     """Look at one packet; return the bits of the Reasons it shows."""
     kind = int64(msg["kind"])

@@ -10,7 +10,7 @@ from flowclass.apps.app import Application, Reason, bits, mask
 from flowclass.apps.ports import service_port
 from flowclass.apps.services import SERVICE
 from flowclass.dissect.load import u8
-from flowclass.jit import fused, int64, kernel
+from flowclass.jit import int64, kernel
 from flowclass.record.field import Field
 from flowclass.record.message import MessageKind, StunAttribute
 from flowclass.record.verdict import App, Kind, Strength
@@ -146,7 +146,7 @@ def _is_plain_text(data: Any, lo: int, hi: int) -> bool:
     return True
 
 
-@fused
+@kernel
 def observe(data: Any, pkt: Any, msg: Any, direction: int, state: Any) -> int:
     """Look at one packet; return the bits of the Reasons it shows."""
     kind = int64(msg["kind"])

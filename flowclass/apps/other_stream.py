@@ -8,7 +8,7 @@ from flowclass.apps.app import Application, Reason, bits
 from flowclass.apps.ports import port_set, service_port
 from flowclass.dissect.dns import dns_shape
 from flowclass.dissect.load import be16, be24, be32, u8
-from flowclass.jit import fused, int64, kernel
+from flowclass.jit import int64, kernel
 from flowclass.record.message import HEAD_BYTES, MessageKind, Text
 from flowclass.record.verdict import App, Kind, Strength
 
@@ -261,7 +261,7 @@ def _head(pkt: Any, msg: Any) -> int:  # noqa: C901
     return 0
 
 
-@fused
+@kernel
 def observe(data: Any, pkt: Any, msg: Any, direction: int, state: Any) -> int:
     """Look at one packet; return the bits of the Reasons it shows."""
     kind = int64(msg["kind"])

@@ -7,7 +7,7 @@ from typing import Any
 from flowclass.apps.app import Application, Reason, bits
 from flowclass.apps.ports import port_set, service_port
 from flowclass.dissect.load import be16, be32, le16, u8
-from flowclass.jit import fused, int64, kernel
+from flowclass.jit import int64, kernel
 from flowclass.record.message import MessageKind
 from flowclass.record.verdict import App, Kind, Strength
 
@@ -321,7 +321,7 @@ def _services(data: Any, pkt: Any, msg: Any, lo: int, hi: int) -> int:  # noqa: 
     return 0
 
 
-@fused
+@kernel
 def observe(data: Any, pkt: Any, msg: Any, direction: int, state: Any) -> int:
     """Look at one packet; return the bits of the Reasons it shows."""
     lo, hi = int64(pkt["payload_lo"]), int64(pkt["payload_hi"])

@@ -6,7 +6,7 @@ from typing import Any
 
 from flowclass.apps.app import Application, Reason, bits, mask
 from flowclass.dissect.rtp import payload_type, ssrc
-from flowclass.jit import fused, int64, kernel
+from flowclass.jit import int64, kernel
 from flowclass.record.field import Field
 from flowclass.record.message import MessageKind, Realm, StunAttribute
 from flowclass.record.verdict import App, Kind, Strength
@@ -79,7 +79,7 @@ def _media(data: Any, msg: Any, state: Any) -> int:
     return SOURCE if seen >= SOURCES_NEEDED else 0
 
 
-@fused
+@kernel
 def observe(data: Any, pkt: Any, msg: Any, direction: int, state: Any) -> int:
     """Look at one packet; return the bits of the Reasons it shows."""
     kind = int64(msg["kind"])

@@ -6,7 +6,7 @@ from typing import Any
 
 from flowclass.apps.app import Application, Reason, bits
 from flowclass.dissect.load import be16, be32, le32, u8
-from flowclass.jit import fused, int64, kernel
+from flowclass.jit import int64, kernel
 from flowclass.record.field import Field
 from flowclass.record.message import MessageKind
 from flowclass.record.verdict import App, Kind, Strength
@@ -149,7 +149,7 @@ def _stream(data: Any, pkt: Any, msg: Any, state: Any) -> int:
     return 0
 
 
-@fused
+@kernel
 def observe(data: Any, pkt: Any, msg: Any, direction: int, state: Any) -> int:
     """Look at one packet; return the bits of the Reasons it shows."""
     kind = int64(msg["kind"])

@@ -10,7 +10,7 @@ from typing import Any
 from flowclass.apps.app import Application, Reason, bits
 from flowclass.apps.microsoft import IMPLEMENTATION, SKYPE_2017
 from flowclass.dissect.load import be16, u8
-from flowclass.jit import fused, int64, kernel
+from flowclass.jit import int64, kernel
 from flowclass.record.field import Field
 from flowclass.record.message import MessageKind
 from flowclass.record.verdict import App, Kind, Strength
@@ -50,7 +50,7 @@ REASONS = (
         Kind.MESSAGING,
         "overlay packets in both directions with functions 2, 3, 5 or 7",
         "FACTS §2.2: a hint only",
-        false_alarms=8,
+        false_alarms=7,
     ),
 )
 IMPLEMENTATION_3, NAME, PROBE, TALK = bits(REASONS)
@@ -91,7 +91,7 @@ def _overlay(data: Any, pkt: Any, direction: int, state: Any) -> int:
     return found
 
 
-@fused
+@kernel
 def observe(data: Any, pkt: Any, msg: Any, direction: int, state: Any) -> int:
     """Look at one packet; return the bits of the Reasons it shows."""
     kind = int64(msg["kind"])

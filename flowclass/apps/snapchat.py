@@ -7,7 +7,7 @@ from typing import Any
 from flowclass.apps.app import Application, Reason, bits
 from flowclass.dissect.rtcp import sender_ssrc
 from flowclass.dissect.rtp import sequence_number, ssrc
-from flowclass.jit import fused, int64
+from flowclass.jit import int64, kernel
 from flowclass.record.field import Field
 from flowclass.record.message import MessageKind
 from flowclass.record.verdict import App, Kind, Strength
@@ -52,7 +52,7 @@ APP_NUMBER = int(App.SNAPCHAT)
 TLS_HELLO, QUIC, RTP = int(MessageKind.TLS_HELLO), int(MessageKind.QUIC), int(MessageKind.RTP)
 
 
-@fused
+@kernel
 def observe(data: Any, pkt: Any, msg: Any, direction: int, state: Any) -> int:
     """Look at one packet; return the bits of the Reasons it shows."""
     kind = int64(msg["kind"])

@@ -13,7 +13,7 @@ from flowclass.apps.microsoft import (
     is_relay_port,
     is_uuid_hello,
 )
-from flowclass.jit import fused, int64, kernel
+from flowclass.jit import int64, kernel
 from flowclass.record.field import Field
 from flowclass.record.message import MessageKind
 from flowclass.record.verdict import App, Kind, Strength
@@ -90,7 +90,7 @@ def _second(state: Any, found: int) -> int:
     return found if seen >= 2 else 0
 
 
-@fused
+@kernel
 def observe(data: Any, pkt: Any, msg: Any, direction: int, state: Any) -> int:
     """Look at one packet; return the bits of the Reasons it shows."""
     kind = int64(msg["kind"])

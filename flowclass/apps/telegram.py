@@ -8,7 +8,7 @@ import numpy as np
 
 from flowclass.apps.app import Application, Reason, bits, mask
 from flowclass.dissect.load import be32, be64
-from flowclass.jit import fused, int64, kernel
+from flowclass.jit import int64, kernel
 from flowclass.record.field import Field
 from flowclass.record.message import MessageKind, Realm, StunAttribute
 from flowclass.record.verdict import App, Kind, Strength
@@ -107,7 +107,7 @@ def _tag(data: Any, pkt: Any, state: Any) -> int:
     return found | MEDIA if state["voices"] >= VOICES_NEEDED else found
 
 
-@fused
+@kernel
 def observe(data: Any, pkt: Any, msg: Any, direction: int, state: Any) -> int:
     """Look at one packet; return the bits of the Reasons it shows."""
     kind = int64(msg["kind"])

@@ -8,7 +8,7 @@ import numpy as np
 
 from flowclass.apps.app import Application, Reason, bits
 from flowclass.dissect.load import be16, be32, be64, le32, u8
-from flowclass.jit import fused, int64, kernel
+from flowclass.jit import int64, kernel
 from flowclass.record.field import Field
 from flowclass.record.message import MessageKind
 from flowclass.record.verdict import App, Kind, Strength
@@ -239,7 +239,7 @@ def _other_protocol(data: Any, pkt: Any) -> int:
     return 0
 
 
-@fused
+@kernel
 def observe(data: Any, pkt: Any, msg: Any, direction: int, state: Any) -> int:
     """Look at one packet; return the bits of the Reasons it shows."""
     kind = int64(msg["kind"])

@@ -7,7 +7,7 @@ from typing import Any
 from flowclass.apps.app import Application, Reason, bits, mask
 from flowclass.dissect.load import be16, le16, u8
 from flowclass.dissect.rtp import sequence_number, ssrc
-from flowclass.jit import fused, int64, kernel
+from flowclass.jit import int64, kernel
 from flowclass.record.field import Field
 from flowclass.record.message import MessageKind, Realm, StunAttribute
 from flowclass.record.verdict import App, Kind, Strength
@@ -215,7 +215,7 @@ def _chat(pkt: Any, msg: Any) -> bool:
     return on_port and be16(head, 4) == 0
 
 
-@fused
+@kernel
 def observe(data: Any, pkt: Any, msg: Any, direction: int, state: Any) -> int:
     """Look at one packet; return the bits of the Reasons it shows."""
     kind = int64(msg["kind"])

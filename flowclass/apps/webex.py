@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flowclass.apps.app import Application, Reason, bits
-from flowclass.jit import fused, int64
+from flowclass.jit import int64, kernel
 from flowclass.record.field import Field
 from flowclass.record.message import MessageKind
 from flowclass.record.verdict import App, Kind, Strength
@@ -44,7 +44,7 @@ TLS_HELLO = int(MessageKind.TLS_HELLO)
 MEDIA_PORT = 9000
 
 
-@fused
+@kernel
 def observe(data: Any, pkt: Any, msg: Any, direction: int, state: Any) -> int:
     """Look at one packet; return the bits of the Reasons it shows."""
     if msg["kind"] == TLS_HELLO:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flowclass.apps.app import Application, Reason, bits, mask
-from flowclass.jit import fused, int64
+from flowclass.jit import int64, kernel
 from flowclass.record.field import Field
 from flowclass.record.message import MessageKind, StunAttribute
 from flowclass.record.verdict import App, Kind, Strength
@@ -34,6 +34,7 @@ REASONS = (
         Kind.CALL_SIGNALLING,
         "ICE checks from one side, as towards a server or a peer that does not answer",
         "RFC 8445 §7.2.2",
+        false_alarms=1,
     ),
     Reason(
         "libwebrtc",
@@ -41,6 +42,7 @@ REASONS = (
         Kind.CALL_SIGNALLING,
         "attribute 0xC057 of any libwebrtc",
         "FACTS §0, §2.2: no application",
+        false_alarms=1,
     ),
     Reason(
         "ping",
@@ -71,6 +73,7 @@ REASONS = (
         Kind.CALL_SIGNALLING,
         "TURN Allocate",
         "RFC 8656 §7.1",
+        false_alarms=1,
     ),
 )
 CHECK, ONE_WAY, LIBWEBRTC, PING, DTLS_TOO, RELAY, ASKED = bits(REASONS)
@@ -84,7 +87,7 @@ RELAYED_BIT = mask(StunAttribute.XOR_RELAYED, StunAttribute.LIFETIME)
 BINDING, ALLOCATE, ALLOCATE_SUCCESS, PING_REQUEST, PING_REPLY = 1, 3, 0x0103, 0x0200, 0x0300
 
 
-@fused
+@kernel
 def observe(data: Any, pkt: Any, msg: Any, direction: int, state: Any) -> int:
     """Look at one packet; return the bits of the Reasons it shows."""
     kind = int64(msg["kind"])

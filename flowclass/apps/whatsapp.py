@@ -6,7 +6,7 @@ from typing import Any
 
 from flowclass.apps.app import Application, Reason, bits, mask
 from flowclass.dissect.load import be16, u8
-from flowclass.jit import fused, int64, kernel
+from flowclass.jit import int64, kernel
 from flowclass.record.message import HEAD_BYTES, MessageKind, StunAttribute
 from flowclass.record.verdict import App, Kind, Strength
 
@@ -134,7 +134,7 @@ def _stun(msg: Any) -> int:
     return found
 
 
-@fused
+@kernel
 def observe(data: Any, pkt: Any, msg: Any, direction: int, state: Any) -> int:
     """Look at one packet; return the bits of the Reasons it shows."""
     kind = int64(msg["kind"])

@@ -120,9 +120,13 @@ def hand_out(state: Any, row: int, reason: int) -> None:
 
 @kernel
 def final_kind(body: Any, out: Any) -> int:
-    """Return the kind by evidence; a call's relay or socket that carried media streams is call media."""
+    """Return the kind by evidence; a call's relay or socket that carried media, or its RTCP, is call media.
+
+    RTCP counts because a muted call sends little else (both ways muted, or seen after the media moved to a peer).
+    """
     kind = int64(body["kind"])
-    if kind == Kind.CALL_SIGNALLING and out["stream_packets"][0] + out["stream_packets"][1] >= MEDIA_PACKETS:
+    has_media = out["stream_packets"][0] + out["stream_packets"][1] >= MEDIA_PACKETS
+    if kind == Kind.CALL_SIGNALLING and (has_media or body["rtcp_packets"] >= MEDIA_PACKETS):
         return int64(Kind.CALL_MEDIA)
     return kind
 

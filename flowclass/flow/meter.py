@@ -17,7 +17,15 @@ from flowclass.dissect.duplicate import is_duplicate
 from flowclass.dissect.load import be32, u8
 from flowclass.dissect.packet import dissect_packet
 from flowclass.dissect.payload import inspect
-from flowclass.flow.expire import choose_victim, end_flow, end_reason, has_expired, row_to_evict, swept_row
+from flowclass.flow.expire import (
+    MEDIA_PACKETS,
+    choose_victim,
+    end_flow,
+    end_reason,
+    has_expired,
+    row_to_evict,
+    swept_row,
+)
 from flowclass.flow.reassembly import join_hello
 from flowclass.flow.record import BODY, LINE_BYTES, WINDOW_PACKETS
 from flowclass.flow.resolved import learn_answers, resolved_app
@@ -171,8 +179,36 @@ def judge(state: Any, row: int) -> None:
     body["kind"] = decision["kind"]
     body["strength"] = decision["strength"]
     body["also"] = decision["also"]
-    if decision["strength"] == Strength.CERTAIN:
+    if decision["strength"] == Strength.CERTAIN and not state.meter[0]["features_always"]:
         body["stage"] = FIRM
+
+
+@kernel
+def note_media(
+    data: Any, pkt: Any, msg: Any, direction: int, streams: Any, meter: Any, stats: Any, body: Any, row: int
+) -> None:
+    """Add the packet's RTP to the flow's streams, or count its RTCP."""
+    lo = int64(msg["media_lo"])
+    if msg["media_hi"] <= lo:
+        return
+    if msg["media_header"] == 0:
+        if body["rtcp_packets"] < MEDIA_PACKETS:
+            body["rtcp_packets"] += 1
+        return
+    body["media_offset"] = lo - int64(pkt["payload_lo"])
+    add_media(data, msg, int64(pkt["ts_ns"]), direction, streams, meter, stats, body, row)
+
+
+@kernel
+def is_settled(body: Any, meter: Any) -> bool:
+    """Whether a STRONG verdict may become firm early.
+
+    Plain WebRTC may yet show whose it is, and a relay or QUIC socket of a messenger may yet carry a call's media.
+    """
+    if meter["features_always"] or body["app"] == App.UNKNOWN or body["app"] == App.WEBRTC:
+        return False
+    kind = body["kind"]
+    return kind == Kind.CALL_MEDIA or kind == Kind.CALL_SIGNALLING or kind == Kind.TUNNEL
 
 
 @fused
@@ -193,15 +229,11 @@ def study(data: Any, pkt: Any, direction: int, state: Any, row: int) -> None:
             hello = state.hello_packet[0]
             inspect(state.hello_bytes[at], hello, msg)
             fresh = observe_apps(state.hello_bytes[at], hello, msg, direction, body["apps"])
-    lo = int64(msg["media_lo"])
-    if msg["media_hi"] > lo:
-        body["media_offset"] = lo - int64(pkt["payload_lo"])
-        ts_ns = int64(pkt["ts_ns"])
-        add_media(data, msg, ts_ns, direction, state.streams, state.meter[0], state.stats[0], body, row)
+    note_media(data, pkt, msg, direction, state.streams, state.meter[0], state.stats[0], body, row)
     if fresh:
         judge(state, row)
     seen = body["window_packets"]
-    if seen >= WINDOW_PACKETS or (seen >= STRONG_PACKETS and body["app"] != App.UNKNOWN):
+    if seen >= WINDOW_PACKETS or (seen >= STRONG_PACKETS and is_settled(body, state.meter[0])):
         body["stage"] = FIRM
 
 
@@ -224,11 +256,7 @@ def follow_media(data: Any, pkt: Any, direction: int, state: Any, row: int) -> N
         return
     msg = state.message[0]
     inspect(data, pkt, msg)
-    lo = int64(msg["media_lo"])
-    if msg["media_hi"] > lo:
-        body["media_offset"] = lo - int64(pkt["payload_lo"])
-        ts_ns = int64(pkt["ts_ns"])
-        add_media(data, msg, ts_ns, direction, state.streams, state.meter[0], state.stats[0], body, row)
+    note_media(data, pkt, msg, direction, state.streams, state.meter[0], state.stats[0], body, row)
 
 
 @fused

@@ -95,6 +95,7 @@ _BODY_FIELDS = (
     Field("decided_at_packet", "u4", "packet of the flow at which evidence decided, 0 while open"),
     Field("anomalies", "u2", "OR of the packets' anomalies"),
     Field("streams", "u1", "media streams confirmed, saturating"),
+    Field("rtcp_packets", "u1", "RTCP packets, counted up to MEDIA_PACKETS"),
     Field("stream_rejects", "u1", "RTP candidates that came to nothing, saturating"),
     Field("resolved_app", "u1", "App whose host name was just resolved to the flow's address, or UNKNOWN: a weak hint"),
     Field("depth", "u1", "tunnel layers of the first packet"),

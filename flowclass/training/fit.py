@@ -140,20 +140,19 @@ def _gates(
         mine = offending & (best == k)
         pairs = zip(calls[mine].tolist(), rows["flow"][mine].tolist(), strict=True)
         offenders.append(sorted(pairs, reverse=True))
-    wanted = [np.sort(calls[positive & (best == k)]) for k in range(len(is_call))]
+    called = [k for k in range(len(is_call)) if is_call[k]]
+    wanted = [calls[positive & (best == k)] for k in range(len(is_call))]
 
     def gate_of(k: int, exempt: frozenset[int]) -> float:
         strongest = next((score + GATE_MARGIN for score, flow in offenders[k] if flow not in exempt), 0.0)
         return max(LOWEST_GATE, strongest)
 
     def won(exempt: frozenset[int]) -> int:
-        return sum(
-            len(wanted[k]) - int(np.searchsorted(wanted[k], gate_of(k, exempt))) for k in np.flatnonzero(is_call)
-        )
+        return sum(int((wanted[k] >= gate_of(k, exempt)).sum()) for k in called)
 
     exempt: frozenset[int] = frozenset()
     while len(exempt) < allowed:
-        first = {flow for k in np.flatnonzero(is_call) for flow in _strongest(offenders[k], exempt)}
+        first = {flow for k in called for flow in _strongest(offenders[k], exempt)}
         tries = [frozenset(some) for size in (1, 2) for some in combinations(sorted(first), size)]
         tries = [some for some in tries if len(some) + len(exempt) <= allowed]
         now = won(exempt)

@@ -27,7 +27,7 @@ def test_nothing() -> None:
 
 
 def test_weak_never_decides() -> None:
-    assert decided("teams.media-port", "webrtc.libwebrtc", "other.quic")["app"] == App.UNKNOWN
+    assert decided("meet.relay-attribute", "webrtc.libwebrtc", "other.quic")["app"] == App.UNKNOWN
 
 
 def test_certain_beats_strong_wherever_it_stands() -> None:

@@ -54,9 +54,7 @@ class PlainFlow:
         return (*ends, self.first_ns, self.last_ns, self.piece, *self.packets, *self.bytes, self.end_reason)
 
 
-def meter(
-    packets: Iterable[PlainPacket], *, idle_ns: int, active_ns: int, linger_ns: int
-) -> list[PlainFlow]:
+def meter(packets: Iterable[PlainPacket], *, idle_ns: int, active_ns: int, linger_ns: int) -> list[PlainFlow]:
     """Return the finished flows of a packet sequence, in no particular order."""
     live: dict[frozenset[tuple[object, int]] | tuple[object, ...], PlainFlow] = {}
     done: list[PlainFlow] = []
