@@ -200,7 +200,7 @@ def note_media(
 
 
 @kernel
-def is_settled(body: Any, meter: Any) -> bool:
+def is_settled(body: Any, meter: Any) -> Any:
     """Whether a STRONG verdict may become firm early.
 
     Plain WebRTC may yet show whose it is, and a relay or QUIC socket of a messenger may yet carry a call's media.
