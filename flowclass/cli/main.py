@@ -13,13 +13,15 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from flowclass.cli import analyze, corpus, explain, features, model
+from flowclass.cli import analyze, corpus, evaluate, explain, features, model, train
 from flowclass.errors import FlowclassError
 
 OK, FAILURE, USAGE, PARTIAL, INTERRUPTED = 0, 1, 2, 3, 130
 VERBS = {
     "analyze": analyze,
     "explain": explain,
+    "train": train,
+    "evaluate": evaluate,
     "model": model,
     "corpus": corpus,
     "features": features,
