@@ -11,14 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from flowclass.apps._fused import collect_reasons, observe_apps
-from flowclass.apps.decide import decide
 from flowclass.dissect.duplicate import is_duplicate
-from flowclass.dissect.load import be32, u8
 from flowclass.dissect.packet import dissect_packet
-from flowclass.dissect.payload import inspect
 from flowclass.flow.expire import (
-    MEDIA_PACKETS,
     choose_victim,
     end_flow,
     end_reason,
@@ -26,20 +21,16 @@ from flowclass.flow.expire import (
     row_to_evict,
     swept_row,
 )
-from flowclass.flow.reassembly import join_hello
-from flowclass.flow.record import BODY, LINE_BYTES, WINDOW_PACKETS
-from flowclass.flow.resolved import learn_answers, resolved_app
-from flowclass.flow.streams import MAX_REJECTS, add_media, update_stream
+from flowclass.flow.record import BODY, LINE_BYTES
+from flowclass.flow.resolved import resolved_app
+from flowclass.flow.study import OPEN, follow_media, note_tcp, study
 from flowclass.flow.table import find, first_slot, insert, likely_row
-from flowclass.flow.window import add_to_window
 from flowclass.jit import entry, fused, int64, kernel, prefetch
-from flowclass.record.message import HEAD_BYTES, MessageKind
 from flowclass.record.packet import Fragment
 from flowclass.record.status import Anomaly, EndReason, Status
-from flowclass.record.verdict import App, Kind, Strength
 
 TCP, UDP = 6, 17
-FIN, SYN, RST, ACK = 0x01, 0x02, 0x04, 0x10
+SYN, ACK = 0x02, 0x10
 #: Most records one packet can finish: its own flow's last piece, one evicted, one swept.
 RECORDS_PER_PACKET = 3
 OWN_FLOW, MAKE_ROOM = 0, 1
@@ -50,12 +41,6 @@ BODY_BYTES = BODY.itemsize
 #: Lines of a BODY row that a packet of an open flow may touch; fetched ahead.
 BODY_LINES = BODY_BYTES // LINE_BYTES
 ANOMALIES = len(Anomaly)
-OPEN, FIRM = 0, 1
-#: Payload packets after which a STRONG reason that nothing has contradicted becomes firm.
-STRONG_PACKETS = 20
-RTP_VERSION_2 = 2
-RTP_HEADER_BYTES = 12
-SEQ_MASK = 0xFFFFFFFF
 
 
 @fused
@@ -132,133 +117,6 @@ def next_piece(flow: Any, body: Any, meter: Any, ts_ns: int) -> None:
         body["bytes"][direction] = 0
 
 
-@kernel
-def note_tcp(pkt: Any, direction: int, flow: Any, body: Any) -> None:
-    """Follow the TCP flags to the flow's end (RFC 9293 §3.6: FIN from both sides, or RST)."""
-    flags = body["tcp_flags"][direction] | pkt["tcp_flags"]
-    body["tcp_flags"][direction] = flags
-    if flags & RST or (flags & FIN and body["tcp_flags"][1 - direction] & FIN):
-        flow["closed"] = 1
-
-
-@kernel
-def follow_tcp_bytes(data: Any, pkt: Any, direction: int, body: Any, msg: Any) -> None:
-    """Keep the first bytes of each TCP direction, in sequence, for signatures split over segments."""
-    msg["head_bytes"] = 0
-    msg["head_new"] = 0
-    lo = int64(pkt["payload_lo"])
-    captured = int64(pkt["payload_hi"]) - lo
-    sequence = int64(pkt["tcp_seq"])
-    filled = int64(body["head_bytes"][direction])
-    if filled < HEAD_BYTES:
-        if filled == 0 or sequence == int64(body["next_seq"][direction]):
-            body["next_seq"][direction] = (sequence + int64(pkt["payload_bytes"])) & SEQ_MASK
-            fresh = min(captured, HEAD_BYTES - filled)
-            for i in range(fresh):
-                body["head"][direction][filled + i] = data[lo + i]
-            filled += fresh
-            body["head_bytes"][direction] = filled
-            msg["head_new"] = fresh
-        for i in range(filled):
-            msg["head"][i] = body["head"][direction][i]
-        msg["head_bytes"] = filled
-
-
-@fused
-def judge(state: Any, row: int) -> None:
-    """Take a decision from the reasons gathered so far into the flow's verdict."""
-    body = state.body[row]
-    decision = state.decision[0]
-    collect_reasons(body["apps"], state.words)
-    app = decide(state.words, decision)
-    if app == App.UNKNOWN:
-        return
-    if body["app"] != app:
-        body["decided_at_packet"] = state.hot[row]["packets"]
-    body["app"] = app
-    body["kind"] = decision["kind"]
-    body["strength"] = decision["strength"]
-    body["also"] = decision["also"]
-    if decision["strength"] == Strength.CERTAIN and not state.meter[0]["features_always"]:
-        body["stage"] = FIRM
-
-
-@kernel
-def note_media(
-    data: Any, pkt: Any, msg: Any, direction: int, streams: Any, meter: Any, stats: Any, body: Any, row: int
-) -> None:
-    """Add the packet's RTP to the flow's streams, or count its RTCP."""
-    lo = int64(msg["media_lo"])
-    if msg["media_hi"] <= lo:
-        return
-    if msg["media_header"] == 0:
-        if body["rtcp_packets"] < MEDIA_PACKETS:
-            body["rtcp_packets"] += 1
-        return
-    body["media_offset"] = lo - int64(pkt["payload_lo"])
-    add_media(data, msg, int64(pkt["ts_ns"]), direction, streams, meter, stats, body, row)
-
-
-@kernel
-def is_settled(body: Any, meter: Any) -> Any:
-    """Whether a STRONG verdict may become firm early.
-
-    Plain WebRTC may yet show whose it is, and a relay or QUIC socket of a messenger may yet carry a call's media.
-    """
-    if meter["features_always"] or body["app"] == App.UNKNOWN or body["app"] == App.WEBRTC:
-        return False
-    kind = body["kind"]
-    return kind == Kind.CALL_MEDIA or kind == Kind.CALL_SIGNALLING or kind == Kind.TUNNEL
-
-
-@fused
-def study(data: Any, pkt: Any, direction: int, state: Any, row: int) -> None:
-    """Gather evidence and statistics from one payload packet of a flow whose verdict is open."""
-    body = state.body[row]
-    msg = state.message[0]
-    if pkt["proto"] == TCP:
-        follow_tcp_bytes(data, pkt, direction, body, msg)
-    inspect(data, pkt, msg)
-    add_to_window(data, pkt, msg, direction, previous_payload_ns(body), body)
-    fresh = observe_apps(data, pkt, msg, direction, body["apps"])
-    if msg["kind"] == MessageKind.DNS:
-        learn_answers(pkt, msg, state.resolved)
-    elif pkt["proto"] == TCP and not fresh:
-        at = join_hello(data, pkt, direction, state, row)
-        if at >= 0:
-            hello = state.hello_packet[0]
-            inspect(state.hello_bytes[at], hello, msg)
-            fresh = observe_apps(state.hello_bytes[at], hello, msg, direction, body["apps"])
-    note_media(data, pkt, msg, direction, state.streams, state.meter[0], state.stats[0], body, row)
-    if fresh:
-        judge(state, row)
-    seen = body["window_packets"]
-    if seen >= WINDOW_PACKETS or (seen >= STRONG_PACKETS and is_settled(body, state.meter[0])):
-        body["stage"] = FIRM
-
-
-@fused
-def follow_media(data: Any, pkt: Any, direction: int, state: Any, row: int) -> None:
-    """Follow the media streams of a flow whose verdict is firm: the cheap way of nearly all packets of a call."""
-    body = state.body[row]
-    lo = int64(pkt["payload_lo"]) + int64(body["media_offset"])
-    hi = int64(pkt["payload_hi"])
-    size = int64(pkt["payload_bytes"]) - int64(body["media_offset"])
-    hint = int64(body["stream_hint"][direction]) - 1
-    if hint >= 0 and hi - lo >= RTP_HEADER_BYTES and u8(data, lo) >> 6 == RTP_VERSION_2:
-        stream = state.streams[hint]
-        if stream["ssrc"] == be32(data, lo + 8) and stream["state"] == 2:
-            update_stream(data, lo, size, pkt["ts_ns"], stream)
-            return
-    if body["kind"] == Kind.NOT_VOIP or body["kind"] == Kind.TUNNEL or body["kind"] == Kind.MESSAGING:
-        return
-    if body["streams"] == 0 and body["stream_rejects"] >= MAX_REJECTS:
-        return
-    msg = state.message[0]
-    inspect(data, pkt, msg)
-    note_media(data, pkt, msg, direction, state.streams, state.meter[0], state.stats[0], body, row)
-
-
 @fused
 def add_to_flow(data: Any, pkt: Any, row: int, direction: int, state: Any) -> None:
     """Add one packet to its flow, which is there and goes on."""
@@ -325,12 +183,6 @@ def meter_packet(data: Any, pkt: Any, state: Any) -> None:
                     meter["victim"] = victim + 1
                     fetch_body(state.body_bytes, victim)
             add_to_flow(data, pkt, row, direction, state)
-
-
-@kernel
-def previous_payload_ns(body: Any) -> int:
-    """Return the time of the flow's latest payload packet in the window, 0 before the first."""
-    return max(int64(body["window"][0]["last_ns"]), int64(body["window"][1]["last_ns"]))
 
 
 @kernel
