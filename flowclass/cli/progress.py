@@ -41,4 +41,4 @@ def announce_compilation(*, quiet: bool) -> None:
     from flowclass.jit import cache_is_cold
 
     if not quiet and cache_is_cold():
-        print("flowclass: compiling kernels (first run, some 20 s)…", file=sys.stderr)
+        print("flowclass: compiling kernels (first run, about a minute)…", file=sys.stderr)
