@@ -39,8 +39,27 @@ BOUNDS_CHECKED = bool(numba.config.BOUNDSCHECK)  # type: ignore[attr-defined]
 #: Whether kernels may read words straight from memory; not when every index has to be checked.
 RAW_LOADS = JIT_ENABLED and not BOUNDS_CHECKED
 PACKAGE = Path(__file__).parent
-#: Folders and files whose source is compiled; all of it goes into the cache key.
-KERNEL_SOURCES = ("jit.py", "record", "dissect", "apps", "flow", "features", "model", "capture", "sinks", "training")
+#: Folders and files whose source is compiled, or gives constants to what is; all of it goes into the cache key.
+KERNEL_SOURCES = (
+    "jit.py",
+    "record",
+    "dissect",
+    "apps",
+    "flow",
+    "features",
+    "model/decision.py",
+    "model/forest.py",
+    "model/verdict.py",
+    "capture/bpf_vm.py",
+    "capture/index_pcap.py",
+    "capture/index_pcapng.py",
+    "capture/walk.py",
+    "sinks/column.py",
+    "sinks/community.py",
+    "sinks/text.py",
+    "sinks/values.py",
+    "training/views.py",
+)
 
 
 def kernel_digest() -> str:
