@@ -16,7 +16,7 @@ from flowclass.features.row import fill_row
 from flowclass.flow.reassembly import release_hello
 from flowclass.flow.streams import CONFIRMED, release_streams
 from flowclass.flow.table import ONE, remove
-from flowclass.jit import entry, fused, int64, kernel
+from flowclass.jit import entry, int64, kernel, reference, unit
 from flowclass.record.status import EndReason
 from flowclass.record.verdict import App, Kind
 
@@ -54,7 +54,7 @@ def stream_packets(streams: Any, body: Any, counts: Any) -> None:
         at = int64(stream["next"])
 
 
-@fused
+@kernel
 def hand_out(state: Any, row: int, reason: int) -> None:
     """Write the flow as it stands to the next ready record, with a feature row when evidence does not decide."""
     meter = state.meter[0]
@@ -131,14 +131,15 @@ def final_kind(body: Any, out: Any) -> int:
     return kind
 
 
-@fused
-def end_flow(state: Any, row: int, reason: int) -> None:
-    """Hand a flow out and, unless it only reached the active timeout, free its row."""
+@unit
+def end_flow(state: Any, row: int, reason: int) -> int:
+    """Hand a flow out and, unless it only reached the active timeout, free its row; return 0."""
     hand_out(state, row, reason)
     if reason != EndReason.ACTIVE_TIMEOUT:
         release_streams(state.streams, state.meter[0], state.body[row])
         release_hello(state.hellos, state.body[row], row)
         remove(state, row)
+    return 0
 
 
 @kernel
@@ -192,11 +193,12 @@ def choose_victim(hot: Any, meter: Any) -> int:
 
 
 @entry
-def sweep_table(now_ns: int, start: int, state: Any) -> int:
+def sweep_table(now_ns: int, start: int, arrays: Any) -> int:
     """End all flows from row ``start`` on that have expired by ``now_ns``; return the next row, or -1 when through.
 
     The idle tick of a silent wire: the caller takes the ready records and calls again until -1.
     """
+    state = reference(arrays)
     meter = state.meter[0]
     for row in range(start, meter["high_row"]):
         if meter["ready"] >= state.ready.size:
@@ -208,8 +210,9 @@ def sweep_table(now_ns: int, start: int, state: Any) -> int:
 
 
 @entry
-def drain_table(start: int, state: Any) -> int:
+def drain_table(start: int, arrays: Any) -> int:
     """End every flow from row ``start`` on because the capture is over; return the next row, or -1 when through."""
+    state = reference(arrays)
     meter = state.meter[0]
     for row in range(start, meter["high_row"]):
         if meter["ready"] >= state.ready.size:

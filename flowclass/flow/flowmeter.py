@@ -9,8 +9,12 @@ import numpy as np
 
 from flowclass.flow.expire import drain_table, sweep_table
 from flowclass.flow.meter import meter_block
-from flowclass.flow.state import MeterSettings, new_state
+from flowclass.flow.state import READY_FLOWS, MeterSettings, new_state
+from flowclass.jit import link_units
 from flowclass.record.status import Status
+
+#: Finished flows worth a batch.
+ENOUGH_FLOWS = READY_FLOWS // 2
 
 
 class FlowBatch(NamedTuple):
@@ -37,6 +41,7 @@ class FlowMeter:
     def __init__(self, settings: MeterSettings | None = None) -> None:
         self.settings = settings or MeterSettings()
         self._state = new_state(self.settings)
+        link_units(self._state)
 
     @property
     def stats(self) -> np.void:
@@ -49,11 +54,16 @@ class FlowMeter:
         return int(self._state.meter["live"][0])
 
     def add(self, data: np.ndarray, refs: np.ndarray, first_frame: int) -> Iterator[FlowBatch]:
-        """Meter a block of frames (uint8[:], PACKET_REF[n]); yield the flows that ended."""
+        """Meter a block of frames (uint8[:], PACKET_REF[n]); yield flows that ended, once there are enough of them.
+
+        A batch costs whoever takes it some Python, whatever its size. ``sweep`` and ``drain`` yield the rest.
+        """
+        block = self._state._replace(data=data, refs=refs)
         start = 0
         while start < refs.size:
-            start = meter_block(data, refs, start, first_frame, self._state)
-            yield from self._take()
+            start = meter_block(block, start, first_frame)
+            if start < refs.size or self._state.meter["ready"][0] >= ENOUGH_FLOWS:
+                yield from self._take()
 
     def sweep(self, now_ns: int) -> Iterator[FlowBatch]:
         """End what has been silent too long at ``now_ns``: for a wire on which nothing comes."""

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from flowclass.dissect.duplicate import is_duplicate
-from flowclass.dissect.packet import dissect_packet
+from flowclass.dissect.packet import dissect_any
+from flowclass.dissect.plain import dissect_plain
 from flowclass.flow.expire import (
     choose_victim,
     end_flow,
@@ -25,7 +26,7 @@ from flowclass.flow.record import BODY, LINE_BYTES
 from flowclass.flow.resolved import resolved_app
 from flowclass.flow.study import OPEN, follow_media, note_tcp, study
 from flowclass.flow.table import find, first_slot, insert, likely_row
-from flowclass.jit import entry, fused, int64, kernel, prefetch
+from flowclass.jit import entry, int64, kernel, prefetch, reference, unit
 from flowclass.record.packet import Fragment
 from flowclass.record.status import Anomaly, EndReason, Status
 
@@ -33,7 +34,6 @@ TCP, UDP = 6, 17
 SYN, ACK = 0x02, 0x10
 #: Most records one packet can finish: its own flow's last piece, one evicted, one swept.
 RECORDS_PER_PACKET = 3
-OWN_FLOW, MAKE_ROOM = 0, 1
 #: One row of the table is looked at for expiry with every so many packets.
 SWEEP_EVERY = 4
 SECOND_NS = 1_000_000_000
@@ -41,9 +41,13 @@ BODY_BYTES = BODY.itemsize
 #: Lines of a BODY row that a packet of an open flow may touch; fetched ahead.
 BODY_LINES = BODY_BYTES // LINE_BYTES
 ANOMALIES = len(Anomaly)
+#: Packets between asking for a flow's first lines, for the rest of it, and metering: long enough for a row to come
+#: from memory, short enough that all rows on their way stay in a 32 kB first-level cache (bench/kernels).
+FETCH_FLOW_AHEAD = 24
+FETCH_REST_AHEAD = 12
 
 
-@fused
+@kernel
 def account(ref: Any, pkt: Any, state: Any) -> None:
     """Book one packet as metered or ignored, and its anomalies."""
     stats = state.stats[0]
@@ -71,7 +75,7 @@ def account(ref: Any, pkt: Any, state: Any) -> None:
                 stats["anomalies"][bit] += np.uint64(1)
 
 
-@fused
+@kernel
 def begin_flow(pkt: Any, state: Any) -> int:
     """Open a flow for the packet; return its row. The caller has made room."""
     row = insert(state, pkt)
@@ -117,9 +121,10 @@ def next_piece(flow: Any, body: Any, meter: Any, ts_ns: int) -> None:
         body["bytes"][direction] = 0
 
 
-@fused
-def add_to_flow(data: Any, pkt: Any, row: int, direction: int, state: Any) -> None:
-    """Add one packet to its flow, which is there and goes on."""
+@kernel
+def add_to_flow(state: Any, k: int, row: int, direction: int) -> None:
+    """Add ``state.packets[k]`` to its flow, which is there and goes on."""
+    pkt = state.packets[k]
     flow = state.hot[row]
     body = state.body[row]
     ts_ns = int64(pkt["ts_ns"])
@@ -137,52 +142,41 @@ def add_to_flow(data: Any, pkt: Any, row: int, direction: int, state: Any) -> No
     body["payload_packets"] += np.uint32(1)
     if pkt["fragment"] == Fragment.LATER:
         return
-    if body["stage"] == OPEN:
-        study(data, pkt, direction, state, row)
-    elif pkt["proto"] == UDP:
-        follow_media(data, pkt, direction, state, row)
+    if body["stage"] == OPEN or (pkt["proto"] == UDP and not follow_media(state, k, direction, row)):
+        study(state, k, direction, row)
 
 
-@fused
-def meter_packet(data: Any, pkt: Any, state: Any) -> None:
-    """Meter one dissected packet: end what ends before it, find or open its flow, add it, sweep one row.
+@kernel
+def meter_packet(state: Any, k: int) -> None:
+    """Meter the dissected ``state.packets[k]``: end what ends before it, find or open its flow, add it, sweep one row.
 
-    A packet may end its own flow's last piece, a flow that makes room for a new one, and a flow whose time is over;
-    the three take turns in one loop so that the code that hands a record out exists once.
+    So a packet finishes RECORDS_PER_PACKET records at most.
     """
+    pkt = state.packets[k]
     meter = state.meter[0]
     ts_ns = int64(pkt["ts_ns"])
     row, direction = find(state, pkt)
-    for step in range(RECORDS_PER_PACKET):
-        ending, reason = -1, int64(EndReason.OPEN)
-        if step == OWN_FLOW:
-            if row >= 0:
-                reason = reason_to_end(pkt, state.hot[row], state.body[row], meter)
-                if reason != EndReason.OPEN:
-                    ending = row
-        elif step == MAKE_ROOM:
-            if row < 0 and meter["live"] == state.hot.size:
-                ending = row_to_evict(state.hot, meter)
-                reason = int64(EndReason.LACK_OF_RESOURCES)
-        elif meter["frame"] % SWEEP_EVERY == 0:
-            ending = swept_row(state.hot, meter, ts_ns)
-            if ending >= 0:
-                reason = end_reason(state.hot[ending])
-        if ending >= 0:
-            end_flow(state, ending, reason)
-        if step == OWN_FLOW and ending >= 0:
+    if row >= 0:
+        reason = reason_to_end(pkt, state.hot[row], state.body[row], meter)
+        if reason != EndReason.OPEN:
+            end_flow(state, row, reason)
             if reason == EndReason.ACTIVE_TIMEOUT:
                 next_piece(state.hot[row], state.body[row], meter, ts_ns)
             else:
                 row, direction = -1, 0
-        elif step == MAKE_ROOM:
-            if row < 0:
-                row = begin_flow(pkt, state)
-                if meter["live"] == state.hot.size:
-                    victim = choose_victim(state.hot, meter)
-                    meter["victim"] = victim + 1
-                    fetch_body(state.body_bytes, victim)
-            add_to_flow(data, pkt, row, direction, state)
+    if row < 0:
+        if meter["live"] == state.hot.size:
+            end_flow(state, row_to_evict(state.hot, meter), int64(EndReason.LACK_OF_RESOURCES))
+        row = begin_flow(pkt, state)
+        if meter["live"] == state.hot.size:
+            victim = choose_victim(state.hot, meter)
+            meter["victim"] = victim + 1
+            fetch_body(state.body_bytes, victim)
+    add_to_flow(state, k, row, direction)
+    if meter["frame"] % SWEEP_EVERY == 0:
+        swept = swept_row(state.hot, meter, ts_ns)
+        if swept >= 0:
+            end_flow(state, swept, end_reason(state.hot[swept]))
 
 
 @kernel
@@ -193,63 +187,79 @@ def fetch_body(body_bytes: Any, row: int) -> None:
         prefetch(body_bytes, start + line * LINE_BYTES)
 
 
-@fused
-def fetch_ahead(state: Any, count: int) -> None:
-    """Fetch the table rows that the batch's packets will touch, while nothing waits for them."""
-    for k in range(count):
-        pkt = state.packets[k]
-        if pkt["status"] == Status.OK:
-            row = likely_row(state.index, pkt["hash"])
-            pkt["flow"] = row
-            if row >= 0:
-                prefetch(state.hot, row)
-                prefetch(state.body_bytes, row * BODY_BYTES)
-    for k in range(count):
-        pkt = state.packets[k]
-        if pkt["status"] == Status.OK and pkt["flow"] >= 0:
-            row = int64(pkt["flow"])
-            body = state.body[row]
-            if body["stage"] == OPEN:
-                fetch_body(state.body_bytes, row)
-            elif body["stream_hint"][0] > 0:
-                prefetch(state.streams, int64(body["stream_hint"][0]) - 1)
-                if body["stream_hint"][1] > 0:
-                    prefetch(state.streams, int64(body["stream_hint"][1]) - 1)
+@kernel
+def fetch_flow(state: Any, k: int) -> None:
+    """Fetch the first lines of the flow that ``state.packets[k]`` most likely belongs to, and note its row."""
+    pkt = state.packets[k]
+    if pkt["status"] != Status.OK:
+        return
+    row = likely_row(state.index, pkt["hash"])
+    pkt["flow"] = row
+    if row >= 0:
+        prefetch(state.hot, row)
+        prefetch(state.body_bytes, row * BODY_BYTES)
+
+
+@kernel
+def fetch_rest(state: Any, k: int) -> None:
+    """Fetch what else the packet will touch, as its flow's first line tells: the whole body, or its media streams."""
+    pkt = state.packets[k]
+    row = int64(pkt["flow"])
+    if pkt["status"] != Status.OK or row < 0:
+        return
+    body = state.body[row]
+    if body["stage"] == OPEN:
+        fetch_body(state.body_bytes, row)
+    for direction in range(2):
+        if body["stream_hint"][direction] > 0:
+            prefetch(state.streams, int64(body["stream_hint"][direction]) - 1)
+
+
+@unit
+def dissect_odd(state: Any, frame: int, k: int) -> int:
+    """Dissect ``state.refs[frame]``, which is not plain, into ``state.packets[k]``; return its Status."""
+    return dissect_any(state.data, state.refs[frame], state.packets[k], state.fragments, state.seed)
 
 
 @entry
-def meter_block(data: Any, refs: Any, start: int, first_frame: int, state: Any) -> int:
+def meter_block(arrays: Any, start: int, first_frame: int) -> int:
     """Meter the frames ``refs[start:]`` until they end or the ready records fill up.
 
     Parameters
     ----------
-    data : uint8[:], the block's bytes
-    refs : PACKET_REF[n]
+    arrays : MeterState, with the block in ``data`` and ``refs``
     start : first frame to take
     first_frame : number of ``refs[0]`` within the capture
-    state : MeterState
 
     Returns
     -------
     int
         Index of the first frame not taken; ``refs.size`` when all were. The caller takes
-        ``state.ready[:meter.ready]`` and sets it to 0 before the next call.
+        ``ready[:meter.ready]`` and sets it to 0 before the next call.
     """
+    state = reference(arrays)
     meter = state.meter[0]
     batch = state.packets.size
     room = state.ready.size - batch * RECORDS_PER_PACKET
-    while start < refs.size and meter["ready"] <= room:
-        count = min(batch, refs.size - start)
+    while start < state.refs.size and meter["ready"] <= room:
+        count = min(batch, state.refs.size - start)
         for k in range(count):
             pkt = state.packets[k]
-            if dissect_packet(data, refs[start + k], pkt, state.fragments, state.seed) == Status.OK:
+            plain = dissect_plain(state.data, state.refs[start + k], pkt, state.seed)
+            if plain or dissect_odd(state, start + k, k) == Status.OK:
                 prefetch(state.index, first_slot(state.index, pkt["hash"]))
-        fetch_ahead(state, count)
+        for k in range(min(count, FETCH_FLOW_AHEAD)):
+            fetch_flow(state, k)
+        for k in range(min(count, FETCH_REST_AHEAD)):
+            fetch_rest(state, k)
         for k in range(count):
-            pkt = state.packets[k]
+            if k + FETCH_FLOW_AHEAD < count:
+                fetch_flow(state, k + FETCH_FLOW_AHEAD)
+            if k + FETCH_REST_AHEAD < count:
+                fetch_rest(state, k + FETCH_REST_AHEAD)
             meter["frame"] = first_frame + start + k
-            account(refs[start + k], pkt, state)
-            if pkt["status"] == Status.OK:
-                meter_packet(data, pkt, state)
+            account(state.refs[start + k], state.packets[k], state)
+            if state.packets[k]["status"] == Status.OK:
+                meter_packet(state, k)
         start += count
     return start

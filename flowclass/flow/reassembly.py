@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from flowclass.dissect.tls import hello_bytes_needed
-from flowclass.jit import fused, int64, kernel
+from flowclass.jit import int64, kernel
 from flowclass.record.field import Field, dtype_of
 
 HELLO_BUFFERS = 256
@@ -47,7 +47,7 @@ def _copy_segment(data: Any, pkt: Any, hello: Any, buffer: Any) -> None:
     hello["next_seq"] = (int64(pkt["tcp_seq"]) + take) & SEQ_MASK
 
 
-@fused
+@kernel
 def join_hello(data: Any, pkt: Any, direction: int, state: Any, row: int) -> int:
     """Begin or go on joining a split ClientHello.
 

@@ -121,30 +121,32 @@ _BODY_FIELDS = (
     Field("apps", APPS_STATE, "each application's reasons and memory"),
 )
 
-STREAM_FIELDS = (
+_STREAM_FIELDS = (
+    # First line: all that an expected packet of the stream touches.
     Field("ssrc", "u4", "RTP synchronisation source"),
-    Field("flow", "i4", "row of the flow, or -1 when free"),
+    Field("max_seq", "u4", "highest extended sequence number (RFC 3550 §A.1)"),
+    Field("packets", "u4", "packets received, duplicates left out"),
+    Field("markers", "u4", "packets with the marker bit"),
+    Field("bytes", "u8", "RTP bytes, header included", "byte"),
+    Field("rtp_elapsed", "i8", "RTP time since the first packet, unwrapped", "clock tick"),
+    Field("last_ns", "i8", "arrival of the latest packet in order", "ns"),
+    Field("last_rtp", "u4", "RTP timestamp of the latest packet in order", "clock tick"),
+    Field("step", "u4", "timestamp step between consecutive packets seen last", "clock tick"),
+    Field("step_repeats", "u4", "consecutive packets that repeated that step"),
     Field("next", "i4", "next stream of the flow, or next free row"),
     Field("state", "u1", "0 free, 1 candidate, 2 confirmed"),
     Field("direction", "u1", "0 forward, 1 reverse"),
     Field("payload_type", "u1", "latest RTP payload type"),
-    Field("payload_types", "u1", "changes of payload type, saturating"),
+    Field("in_order", "u1", "consecutive packets in sequence, saturating"),
+    # Second line.
+    Field("flow", "i4", "row of the flow, or -1 when free"),
     Field("base_seq", "u4", "extended sequence number of the first packet"),
-    Field("max_seq", "u4", "highest extended sequence number (RFC 3550 §A.1)"),
-    Field("packets", "u4", "packets received, duplicates left out"),
     Field("duplicates", "u4", "packets whose sequence number had just been seen"),
     Field("reordered", "u4", "packets that came after a later one"),
-    Field("markers", "u4", "packets with the marker bit"),
-    Field("bytes", "u8", "RTP bytes, header included", "byte"),
     Field("first_rtp", "u4", "RTP timestamp of the first packet", "clock tick"),
-    Field("last_rtp", "u4", "RTP timestamp of the latest packet in order", "clock tick"),
-    Field("rtp_elapsed", "i8", "RTP time since the first packet, unwrapped", "clock tick"),
-    Field("step", "u4", "timestamp step between consecutive packets seen last", "clock tick"),
-    Field("step_repeats", "u4", "consecutive packets that repeated that step"),
     Field("first_ns", "i8", "arrival of the first packet", "ns"),
-    Field("last_ns", "i8", "arrival of the latest packet in order", "ns"),
     Field("extension", "u2", "RTP header extension profile, 0 for none"),
-    Field("in_order", "u1", "consecutive packets in sequence, saturating"),
+    Field("payload_types", "u1", "changes of payload type, saturating"),
     Field("restarts", "u1", "jumps of the sequence number too far to be loss, saturating"),
 )
 
@@ -203,10 +205,18 @@ METER_FIELDS = (
     Field("ready_rows", "i4", "feature rows filled for them"),
 )
 
-#: Cache line; BODY rows are padded to whole ones so that what a packet writes lies in as few as can be.
+#: Cache line; rows are padded to whole ones so that what a packet writes lies in as few as can be.
 LINE_BYTES = 64
-_PADDING = -dtype_of(_BODY_FIELDS).itemsize % LINE_BYTES or LINE_BYTES
-BODY_FIELDS = (*_BODY_FIELDS, Field("padding", "u1", "fills the last cache line", shape=(_PADDING,)))
+
+
+def _in_whole_lines(fields: tuple[Field, ...]) -> tuple[Field, ...]:
+    """Return the fields and, where the last cache line is not full, one that fills it."""
+    missing = -dtype_of(fields).itemsize % LINE_BYTES
+    return (*fields, Field("padding", "u1", "fills the last cache line", shape=(missing,))) if missing else fields
+
+
+BODY_FIELDS = _in_whole_lines(_BODY_FIELDS)
+STREAM_FIELDS = _in_whole_lines(_STREAM_FIELDS)
 
 HOT = dtype_of(HOT_FIELDS)
 BODY = dtype_of(BODY_FIELDS)

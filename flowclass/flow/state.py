@@ -23,7 +23,7 @@ from flowclass.flow.reassembly import HELLO, HELLO_BUFFERS, HELLO_BYTES
 from flowclass.flow.record import BODY, FLOW, HOT, METER, STREAM
 from flowclass.flow.resolved import RESOLVED, RESOLVED_ENTRIES
 from flowclass.record.message import MESSAGE
-from flowclass.record.packet import PACKET
+from flowclass.record.packet import PACKET, PACKET_REF
 from flowclass.record.stats import STATS
 
 #: Packets dissected ahead of being metered: their rows stay in the first-level cache while flow rows are fetched.
@@ -67,8 +67,10 @@ class MeterSettings:
 
 
 class MeterState(NamedTuple):
-    """The arrays a meter works on; every kernel of ``flowclass.flow`` takes this one argument."""
+    """The arrays a meter works on; kernels of ``flowclass.flow`` that need several take a reference to this."""
 
+    data: Any  #: uint8[n], writable: the bytes of the block being metered
+    refs: Any  #: PACKET_REF[n]: where its frames lie
     index: Any  #: uint64[2^k]: tag << 32 | row + 1, 0 when free (flow.table)
     hot: Any  #: HOT[max_flows]
     body: Any  #: BODY[max_flows]
@@ -114,6 +116,8 @@ def new_state(settings: MeterSettings) -> MeterState:
     meter["free_stream"] = -1
     body = _huge(BODY, settings.max_flows)
     return MeterState(
+        data=np.zeros(0, np.uint8),
+        refs=np.zeros(0, PACKET_REF),
         # Half full at most, so that a linear probe is short.
         index=_huge(np.dtype(np.uint64), 2 * _next_power_of_two(settings.max_flows)),
         hot=_huge(HOT, settings.max_flows),

@@ -17,7 +17,7 @@ from flowclass.flow.record import WINDOW_PACKETS
 from flowclass.flow.resolved import learn_answers
 from flowclass.flow.streams import CONFIRMED, MAX_REJECTS, add_media, update_stream
 from flowclass.flow.window import add_to_window
-from flowclass.jit import fused, int64, kernel
+from flowclass.jit import int64, kernel, unit
 from flowclass.record.message import HEAD_BYTES, MessageKind
 from flowclass.record.verdict import App, Kind, Strength
 
@@ -64,7 +64,7 @@ def follow_tcp_bytes(data: Any, pkt: Any, direction: int, body: Any, msg: Any) -
         msg["head_bytes"] = filled
 
 
-@fused
+@kernel
 def judge(state: Any, row: int) -> None:
     """Take a decision from the reasons gathered so far into the flow's verdict."""
     body = state.body[row]
@@ -117,11 +117,18 @@ def previous_payload_ns(body: Any) -> int:
     return max(int64(body["window"][0]["last_ns"]), int64(body["window"][1]["last_ns"]))
 
 
-@fused
-def study(data: Any, pkt: Any, direction: int, state: Any, row: int) -> None:
-    """Gather evidence and statistics from one payload packet of a flow whose verdict is open."""
+@unit
+def study(state: Any, k: int, direction: int, row: int) -> int:
+    """Read the payload of ``state.packets[k]``: for evidence and statistics while the flow's verdict is open, for
+    media streams alone once it is firm; return 0."""
+    data = state.data
+    pkt = state.packets[k]
     body = state.body[row]
     msg = state.message[0]
+    if body["stage"] == FIRM:
+        inspect(data, pkt, msg)
+        note_media(data, pkt, msg, direction, state.streams, state.meter[0], state.stats[0], body, row)
+        return 0
     if pkt["proto"] == TCP:
         follow_tcp_bytes(data, pkt, direction, body, msg)
     inspect(data, pkt, msg)
@@ -141,25 +148,29 @@ def study(data: Any, pkt: Any, direction: int, state: Any, row: int) -> None:
     seen = body["window_packets"]
     if seen >= WINDOW_PACKETS or (seen >= STRONG_PACKETS and is_settled(body, state.meter[0])):
         body["stage"] = FIRM
+    return 0
 
 
-@fused
-def follow_media(data: Any, pkt: Any, direction: int, state: Any, row: int) -> None:
-    """Follow the media streams of a flow whose verdict is firm: the cheap way of nearly all packets of a call."""
+@kernel
+def follow_media(state: Any, k: int, direction: int, row: int) -> bool:
+    """Add a packet of a flow whose verdict is firm to its media stream: the cheap way of nearly all packets of a call.
+
+    Returns
+    -------
+    bool
+        False when the payload must be read: it may be a stream not known yet.
+    """
+    pkt = state.packets[k]
     body = state.body[row]
-    lo = int64(pkt["payload_lo"]) + int64(body["media_offset"])
-    hi = int64(pkt["payload_hi"])
-    size = int64(pkt["payload_bytes"]) - int64(body["media_offset"])
+    offset = int64(body["media_offset"])
+    lo = int64(pkt["payload_lo"]) + offset
     hint = int64(body["stream_hint"][direction]) - 1
-    if hint >= 0 and hi - lo >= RTP_HEADER_BYTES and u8(data, lo) >> 6 == RTP_VERSION_2:
+    if hint >= 0 and int64(pkt["payload_hi"]) - lo >= RTP_HEADER_BYTES and u8(state.data, lo) >> 6 == RTP_VERSION_2:
         stream = state.streams[hint]
-        if stream["ssrc"] == be32(data, lo + 8) and stream["state"] == CONFIRMED:
-            update_stream(data, lo, size, pkt["ts_ns"], stream)
-            return
-    if body["kind"] == Kind.NOT_VOIP or body["kind"] == Kind.TUNNEL or body["kind"] == Kind.MESSAGING:
-        return
-    if body["streams"] == 0 and body["stream_rejects"] >= MAX_REJECTS:
-        return
-    msg = state.message[0]
-    inspect(data, pkt, msg)
-    note_media(data, pkt, msg, direction, state.streams, state.meter[0], state.stats[0], body, row)
+        if stream["ssrc"] == be32(state.data, lo + 8) and stream["state"] == CONFIRMED:
+            update_stream(state.data, lo, int64(pkt["payload_bytes"]) - offset, int64(pkt["ts_ns"]), stream)
+            return True
+    kind = body["kind"]
+    if kind == Kind.NOT_VOIP or kind == Kind.TUNNEL or kind == Kind.MESSAGING:
+        return True
+    return bool(body["streams"] == 0 and body["stream_rejects"] >= MAX_REJECTS)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from flowclass.flow.record import BODY
-from flowclass.jit import fused, int64, kernel
+from flowclass.jit import int64, kernel
 
 TAG_SHIFT = np.uint64(32)
 TAG_MASK = np.uint64(0xFFFFFFFF00000000)
@@ -68,9 +68,14 @@ def direction_of(flow: Any, pkt: Any) -> int:
     return -1
 
 
-@fused
+@kernel
 def find(state: Any, pkt: Any) -> tuple[int, int]:
-    """Return (row, direction) of the packet's flow, or (-1, 0)."""
+    """Return (row, direction) of the packet's flow, or (-1, 0); ``pkt["flow"]`` is a row worth trying first, or -1."""
+    row = int64(pkt["flow"])
+    if row >= 0 and state.hot[row]["in_use"]:
+        direction = direction_of(state.hot[row], pkt)
+        if direction >= 0:
+            return row, direction
     index = state.index
     mask = int64(index.size - 1)
     slot = first_slot(index, pkt["hash"])
@@ -85,7 +90,7 @@ def find(state: Any, pkt: Any) -> tuple[int, int]:
     return -1, 0
 
 
-@fused
+@kernel
 def insert(state: Any, pkt: Any) -> int:
     """Take a free row for the packet's flow, key it and clear its body; return the row, or -1 when none is free."""
     meter = state.meter[0]
@@ -121,7 +126,7 @@ def insert(state: Any, pkt: Any) -> int:
     return row
 
 
-@fused
+@kernel
 def remove(state: Any, row: int) -> None:
     """Take a row out of the index and put it on the free chain."""
     index = state.index

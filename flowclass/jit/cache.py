@@ -1,0 +1,90 @@
+"""Host module: where compiled kernels are kept, and under what key.
+
+Numba's on-disk cache looks only at the source of the function it caches: an edit of a callee, of an imported
+constant or of the bounds-check flag leaves stale machine code in use, silently. So the cache folder is named by a
+digest of every kernel source, of the numba and NumPy versions and of the flags (docs/decisions/0002-kernel-cache.md).
+
+Environment
+-----------
+FLOWCLASS_JIT_CACHE
+    Folder for compiled kernels, or ``off``. Default: ``$XDG_CACHE_HOME/flowclass`` (``~/.cache/flowclass``).
+NUMBA_DISABLE_JIT, NUMBA_BOUNDSCHECK
+    As numba documents them; both are part of the digest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from pathlib import Path
+
+os.environ.setdefault("NUMBA_CACHE_LOCATOR_CLASSES", "UserProvidedCacheLocator")
+
+import numba
+import numpy as np
+
+JIT_ENABLED = not numba.config.DISABLE_JIT  # type: ignore[attr-defined]
+BOUNDS_CHECKED = bool(numba.config.BOUNDSCHECK)  # type: ignore[attr-defined]
+#: Whether kernels may read words straight from memory; not when every index has to be checked.
+RAW_LOADS = JIT_ENABLED and not BOUNDS_CHECKED
+PACKAGE = Path(__file__).parents[1]
+#: Folders and files whose source is compiled, or gives constants to what is; all of it goes into the cache key.
+KERNEL_SOURCES = (
+    "jit",
+    "record",
+    "dissect",
+    "apps",
+    "flow",
+    "features",
+    "model/decision.py",
+    "model/forest.py",
+    "model/verdict.py",
+    "capture/bpf_vm.py",
+    "capture/index_pcap.py",
+    "capture/index_pcapng.py",
+    "capture/walk.py",
+    "sinks/column.py",
+    "sinks/community.py",
+    "sinks/text.py",
+    "sinks/values.py",
+    "training/views.py",
+)
+
+
+def kernel_digest() -> str:
+    """Return 16 hex digits naming this exact set of kernel sources, library versions and flags."""
+    digest = hashlib.sha256()
+    for name in KERNEL_SOURCES:
+        root = PACKAGE / name
+        for path in [root] if root.is_file() else sorted(root.rglob("*.py")):
+            digest.update(path.relative_to(PACKAGE).as_posix().encode())
+            digest.update(path.read_bytes())
+    flags = (numba.__version__, np.__version__, sys.version, BOUNDS_CHECKED, os.environ.get("NUMBA_CPU_NAME", ""))
+    digest.update(repr(flags).encode())
+    return digest.hexdigest()[:16]
+
+
+def _cache_folder() -> Path | None:
+    """Return the writable folder for compiled kernels, or None when caching is off or impossible."""
+    chosen = os.environ.get("FLOWCLASS_JIT_CACHE")
+    if chosen == "off" or not JIT_ENABLED:
+        return None
+    base = Path(chosen) if chosen else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "flowclass"
+    folder = base / kernel_digest()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return None
+    return folder if os.access(folder, os.W_OK) else None
+
+
+#: Where compiled kernels are kept; None means every start compiles anew.
+CACHE_FOLDER = _cache_folder()
+if CACHE_FOLDER is not None:
+    numba.config.CACHE_DIR = str(CACHE_FOLDER)  # type: ignore[attr-defined]
+
+
+def cache_is_cold() -> bool:
+    """Whether kernels will be compiled at first use, which takes some seconds."""
+    return JIT_ENABLED and (CACHE_FOLDER is None or not any(CACHE_FOLDER.rglob("*.nbi")))
