@@ -20,10 +20,16 @@ from flowclass.record.message import MessageKind
 
 #: Slots of the table; a power of two, at least four times the suffixes.
 SLOTS = 2048
+SLOT_MASK = SLOTS - 1
 #: Bytes of a name that are looked at, from the right (RFC 1035 §2.3.4 allows 255).
 MAX_NAME = 255
 TLS_HELLO, DNS = int(MessageKind.TLS_HELLO), int(MessageKind.DNS)
+#: A label of a DNS name is no longer (RFC 1035 §2.3.4).
+MAX_LABEL = 63
+#: A suffix of the table is no longer: its bytes and the length or dot in front of it fit one word of bits.
+LONGEST_SUFFIX = 62
 DOT = 0x2E
+NOT_FOUND = -1
 
 
 def suffix_hash(suffix: str) -> int:
@@ -35,20 +41,32 @@ def suffix_hash(suffix: str) -> int:
 
 
 def build_table() -> tuple[np.ndarray, np.ndarray]:
-    """Return (hash, app) of the open-addressing table; hash 0 is an empty slot."""
-    hashes = np.zeros(SLOTS, np.uint32)
-    apps = np.zeros(SLOTS, np.uint8)
+    """Return (hash, app) of the open-addressing table; hash 0 is an empty slot.
+
+    What a listed suffix itself ends in ("com" of "skype.com") is in the table too, with App 0, so that a search may
+    stop at the first suffix that is not.
+    """
+    known: dict[int, int] = {}
     for module in MODULES:
         application = import_module(f"flowclass.apps.{module}").APP
         for suffix in application.names:
+            if len(suffix) > LONGEST_SUFFIX:
+                raise ValueError(f"the suffix {suffix} has more than {LONGEST_SUFFIX} characters")
             value = suffix_hash(suffix)
-            slot = value % SLOTS
-            while hashes[slot]:
-                if hashes[slot] == value:
-                    raise ValueError(f"the suffix {suffix} is claimed twice, or two suffixes share a hash")
-                slot = (slot + 1) % SLOTS
-            hashes[slot] = value
-            apps[slot] = application.label
+            if known.get(value):
+                raise ValueError(f"the suffix {suffix} is claimed twice, or two suffixes share a hash")
+            known[value] = int(application.label)
+            while "." in suffix:
+                suffix = suffix.partition(".")[2]
+                known.setdefault(suffix_hash(suffix), 0)
+    hashes = np.zeros(SLOTS, np.uint32)
+    apps = np.zeros(SLOTS, np.uint8)
+    for value, label in known.items():
+        slot = value & SLOT_MASK
+        while hashes[slot]:
+            slot = (slot + 1) & SLOT_MASK
+        hashes[slot] = value
+        apps[slot] = label
     return hashes, apps
 
 
@@ -57,13 +75,21 @@ SUFFIX_HASH, SUFFIX_APP = build_table()
 
 @kernel
 def _find(value: int) -> int:
-    """Return the App of a suffix hash, or 0."""
-    slot = value % SLOTS
+    """Return the App of a suffix hash, 0 when it only ends others, NOT_FOUND when no suffix in the table ends so."""
+    slot = value & SLOT_MASK
     while SUFFIX_HASH[slot] != 0:
         if int64(SUFFIX_HASH[slot]) == value:
             return int64(SUFFIX_APP[slot])
-        slot = (slot + 1) % SLOTS
-    return 0
+        slot = (slot + 1) & SLOT_MASK
+    return NOT_FOUND
+
+
+@kernel
+def _append(value: int, byte: int) -> int:
+    """Return the FNV-1a hash with one more byte, in lower case."""
+    if 0x41 <= byte <= 0x5A:
+        byte += 0x20
+    return ((value ^ byte) * FNV_PRIME) & 0xFFFFFFFF
 
 
 @kernel
@@ -71,72 +97,51 @@ def app_of_name(data: Any, lo: int, hi: int) -> int:
     """Return the App whose suffix the dotted name in [lo, hi) carries, or 0."""
     value = FNV_OFFSET
     found = 0
-    at = hi - 1
-    stop = max(lo, hi - MAX_NAME)
-    while at >= stop:
+    for at in range(hi - 1, max(lo, hi - LONGEST_SUFFIX - 1) - 1, -1):
         byte = u8(data, at)
         if byte == DOT:
             app = _find(value)
+            if app == NOT_FOUND:
+                return found
             if app:
                 found = app
-        elif 0x41 <= byte <= 0x5A:
-            byte += 0x20
-        value = ((value ^ byte) * FNV_PRIME) & 0xFFFFFFFF
-        at -= 1
-    if at < lo:
-        app = _find(value)
-        if app:
-            found = app
-    return found
+        value = _append(value, byte)
+    app = _find(value) if 0 < hi - lo <= LONGEST_SUFFIX else 0
+    return app if app > 0 else found
 
 
 @kernel
 def app_of_labels(data: Any, lo: int, hi: int) -> int:
     """Return the App of a DNS name written as length-prefixed labels from ``lo`` (not compressed), or 0."""
-    # Labels run left to right but suffixes are hashed from the right: find the end, then walk back over each label.
-    starts_seen = 0
-    at = lo
-    while at < hi and at - lo < MAX_NAME:
-        length = u8(data, at)
-        if length == 0 or length > 63:
+    # Labels run left to right but suffixes are hashed from the right: find the end, then which of the last bytes are
+    # lengths, one bit each.
+    end = lo
+    while end < hi and end - lo < MAX_NAME:
+        length = u8(data, end)
+        if length == 0 or length > MAX_LABEL:
             break
-        at += 1 + length
-        starts_seen += 1
-    end = min(at, hi)
-    found = 0
-    # Try each suffix from the rightmost label: names have few labels, and this runs once a DNS message.
-    for skip in range(starts_seen - 1, -1, -1):
-        start = lo
-        for _ in range(skip):
-            start += 1 + u8(data, start)
-        value = _labels_hash(data, start, end)
-        app = _find(value)
-        if app:
-            found = app
-    return found
-
-
-@kernel
-def _labels_hash(data: Any, lo: int, end: int) -> int:
-    """Return the suffix hash of the labels [lo, end): as if dots stood between them."""
-    # The hash runs from the right. Labels are at most 63 bytes, so a byte is a length exactly where a walk says so.
+        end += 1 + length
+    if end > hi or end == lo:
+        return 0
+    lengths = 0
+    at = lo
+    while at < end:
+        if end - 1 - at <= LONGEST_SUFFIX:
+            lengths |= 1 << (end - 1 - at)
+        at += 1 + u8(data, at)
     value = FNV_OFFSET
-    last_end = end
-    while last_end > lo:
-        start = lo
-        while start + 1 + u8(data, start) < last_end:
-            start += 1 + u8(data, start)
-        at = last_end - 1
-        while at > start:
-            byte = u8(data, at)
-            if 0x41 <= byte <= 0x5A:
-                byte += 0x20
-            value = ((value ^ byte) * FNV_PRIME) & 0xFFFFFFFF
-            at -= 1
-        if start > lo:
-            value = ((value ^ DOT) * FNV_PRIME) & 0xFFFFFFFF
-        last_end = start
-    return value
+    found = 0
+    for back in range(min(end - lo, LONGEST_SUFFIX + 1)):
+        if lengths >> back & 1:
+            app = _find(value)
+            if app == NOT_FOUND:
+                return found
+            if app:
+                found = app
+            value = _append(value, DOT)
+        else:
+            value = _append(value, u8(data, end - 1 - back))
+    return found
 
 
 @kernel

@@ -13,10 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from flowclass.jit import fused, kernel
+from flowclass.jit import fused, kernel, multiply_high
 
-_LOW32 = np.uint64(0xFFFFFFFF)
-_SHIFT32 = np.uint64(32)
 _SHIFT48 = np.uint64(48)
 _NOTHING = np.uint64(0)
 #: First two words of wyhash's default secret: odd, half of their bits set.
@@ -45,20 +43,8 @@ def new_seed(number: int | None = None) -> np.ndarray:
 
 @fused
 def multiply_fold(x: np.uint64, y: np.uint64) -> np.uint64:
-    """Return the high half of the 128-bit product ``x * y`` xor its low half.
-
-    Notes
-    -----
-    From four 32-bit products, none of whose sums can overflow: the same without the JIT, and no warning there.
-    """
-    x_low, x_high = x & _LOW32, x >> _SHIFT32
-    y_low, y_high = y & _LOW32, y >> _SHIFT32
-    low = x_low * y_low
-    cross1 = x_low * y_high
-    cross2 = x_high * y_low
-    middle = (low >> _SHIFT32) + (cross1 & _LOW32) + (cross2 & _LOW32)
-    high = x_high * y_high + (cross1 >> _SHIFT32) + (cross2 >> _SHIFT32) + (middle >> _SHIFT32)
-    return high ^ ((middle << _SHIFT32) | (low & _LOW32))
+    """Return the high half of the 128-bit product ``x * y`` xor its low half."""
+    return multiply_high(x, y) ^ (x * y)
 
 
 @kernel

@@ -22,7 +22,7 @@ from flowclass.flow.expire import (
     row_to_evict,
     swept_row,
 )
-from flowclass.flow.record import BODY, LINE_BYTES
+from flowclass.flow.record import BODY, LINE_BYTES, WINDOW, offset_of
 from flowclass.flow.resolved import resolved_app
 from flowclass.flow.study import OPEN, follow_media, note_tcp, study
 from flowclass.flow.table import find, first_slot, insert, likely_row
@@ -38,8 +38,9 @@ RECORDS_PER_PACKET = 3
 SWEEP_EVERY = 4
 SECOND_NS = 1_000_000_000
 BODY_BYTES = BODY.itemsize
-#: Lines of a BODY row that a packet of an open flow may touch; fetched ahead.
 BODY_LINES = BODY_BYTES // LINE_BYTES
+WINDOWS_AT = offset_of(BODY, "window")
+WINDOW_BYTES = WINDOW.itemsize
 ANOMALIES = len(Anomaly)
 #: Packets between asking for a flow's first lines, for the rest of it, and metering: long enough for a row to come
 #: from memory, short enough that all rows on their way stay in a 32 kB first-level cache (bench/kernels).
@@ -132,7 +133,6 @@ def add_to_flow(state: Any, k: int, row: int, direction: int) -> None:
     flow["last_ns"] = ts_ns
     body["packets"][direction] += np.uint32(1)
     body["bytes"][direction] += np.uint64(pkt["ip_bytes"])
-    body["last_ns"][direction] = ts_ns
     if pkt["anomalies"]:
         body["anomalies"] |= pkt["anomalies"]
     if pkt["proto"] == TCP:
@@ -171,6 +171,7 @@ def meter_packet(state: Any, k: int) -> None:
         if meter["live"] == state.hot.size:
             victim = choose_victim(state.hot, meter)
             meter["victim"] = victim + 1
+            prefetch(state.index, first_slot(state.index, state.hot[victim]["hash"]))
             fetch_body(state.body_bytes, victim)
     add_to_flow(state, k, row, direction)
     if meter["frame"] % SWEEP_EVERY == 0:
@@ -202,17 +203,23 @@ def fetch_flow(state: Any, k: int) -> None:
 
 @kernel
 def fetch_rest(state: Any, k: int) -> None:
-    """Fetch what else the packet will touch, as its flow's first line tells: the whole body, or its media streams."""
+    """Fetch what else the packet will touch, as its flow's first line tells: a window, or its media stream."""
     pkt = state.packets[k]
     row = int64(pkt["flow"])
     if pkt["status"] != Status.OK or row < 0:
         return
+    if pkt["payload_bytes"] <= 0:
+        return
     body = state.body[row]
+    flow = state.hot[row]
+    direction = 0 if flow["src_lo"] == pkt["src_lo"] and flow["sport"] == pkt["sport"] else 1
     if body["stage"] == OPEN:
-        fetch_body(state.body_bytes, row)
-    for direction in range(2):
-        if body["stream_hint"][direction] > 0:
-            prefetch(state.streams, int64(body["stream_hint"][direction]) - 1)
+        window = row * BODY_BYTES + WINDOWS_AT + direction * WINDOW_BYTES
+        prefetch(state.body_bytes, row * BODY_BYTES + LINE_BYTES)
+        prefetch(state.body_bytes, window)
+        prefetch(state.body_bytes, window + LINE_BYTES)
+    if body["stream_hint"][direction] > 0:
+        prefetch(state.streams, int64(body["stream_hint"][direction]) - 1)
 
 
 @unit

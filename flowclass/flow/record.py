@@ -7,6 +7,8 @@ that looking a packet's flow up touches one line. Direction 0 is forward, the wa
 
 from __future__ import annotations
 
+import numpy as np
+
 from flowclass.apps._fused import APPS_STATE, REASON_WORDS
 from flowclass.record.field import Field, dtype_of
 from flowclass.record.message import HEAD_BYTES
@@ -41,17 +43,17 @@ HOT_FIELDS = (
     Field("closed", "u1", "1 once TCP has ended"),
 )
 
-#: Statistics of one direction over the first WINDOW_PACKETS payload packets of the flow. Gaps are between payload
-#: packets of this direction; ``size`` is the payload length on the wire.
+#: Statistics of one direction over the first WINDOW_PACKETS payload packets of the flow, in two cache lines. Gaps are
+#: between payload packets of this direction; ``size`` is the payload length on the wire.
 WINDOW_FIELDS = (
     Field("first8", "u8", "payload bytes 0-7 of the direction's first packet that had 16, big-endian"),
     Field("first16", "u8", "its bytes 8-15"),
     Field("changed8", "u8", "bits of bytes 0-7 that ever differed from first8"),
     Field("changed16", "u8", "bits of bytes 8-15 that ever differed from first16"),
     Field("size_squares", "f8", "sum of size squared", "byte2"),
-    Field("gap_sum_ms", "f8", "sum of gaps", "ms"),
-    Field("gap_squares", "f8", "sum of gap squared", "ms2"),
     Field("last_ns", "i8", "time of the direction's latest payload packet, 0 before the first", "ns"),
+    Field("gap_sum_ms", "f4", "sum of gaps", "ms"),
+    Field("gap_squares", "f4", "sum of gap squared", "ms2"),
     Field("gap_min_ms", "f4", "smallest gap; 0 before the second packet", "ms"),
     Field("gap_max_ms", "f4", "largest gap", "ms"),
     Field("size_sum", "u4", "sum of sizes", "byte"),
@@ -73,40 +75,43 @@ WINDOW_FIELDS = (
 WINDOW = dtype_of(WINDOW_FIELDS)
 
 _BODY_FIELDS = (
-    # First line: all that a packet of a firmly labelled flow writes.
-    Field("packets", "u4", "packets by direction", shape=(2,)),
+    # First line: all that a packet of a firmly labelled flow touches.
     Field("bytes", "u8", "IP bytes by direction", "byte", shape=(2,)),
+    Field("packets", "u4", "packets by direction", shape=(2,)),
     Field("stream_hint", "i4", "STREAM row of the direction's latest media packet plus 1, 0 for none", shape=(2,)),
-    Field("last_ns", "i8", "latest packet by direction, 0 before the first", "ns", shape=(2,)),
+    Field("first_ns", "i8", "first packet of this piece", "ns"),
+    Field("payload_packets", "u4", "packets that carried payload"),
+    Field("stream_head", "i4", "first STREAM row of the flow, or -1"),
+    Field("anomalies", "u2", "OR of the packets' anomalies"),
+    Field("tcp_flags", "u1", "OR of TCP flags by direction", shape=(2,)),
     Field("stage", "u1", "0 open: evidence and statistics are gathered; 1 firm"),
     Field("media_offset", "u1", "bytes in front of RTP in this flow's media packets, where constant", "byte"),
-    Field("tcp_flags", "u1", "OR of TCP flags by direction", shape=(2,)),
-    Field("stream_head", "i4", "first STREAM row of the flow, or -1"),
-    # Second line: identity and verdict.
-    Field("first_ns", "i8", "first packet of this piece", "ns"),
-    Field("origin_ns", "i8", "first packet of the flow's first piece", "ns"),
-    Field("piece", "u4", "0, then one more after each active timeout"),
-    Field("first_frame", "u8", "number of its first packet within the capture, from 1"),
-    Field("app", "u1", "App decided by evidence, UNKNOWN while open"),
     Field("kind", "u1", "Kind decided by evidence"),
+    Field("streams", "u1", "media streams confirmed, saturating"),
+    Field("stream_rejects", "u1", "RTP candidates that came to nothing, saturating"),
+    # Second line: with one direction's window, what every payload packet of an open flow touches.
+    Field("payload_ns", "i8", "time of the latest payload packet in the window, 0 before the first", "ns"),
+    Field("origin_ns", "i8", "first packet of the flow's first piece", "ns"),
+    Field("first_frame", "u8", "number of its first packet within the capture, from 1"),
+    Field("piece", "u4", "0, then one more after each active timeout"),
+    Field("decided_at_packet", "u4", "packet of the flow at which evidence decided, 0 while open"),
+    Field("next_seq", "u4", "TCP sequence number expected next by direction", shape=(2,)),
+    Field("window_packets", "u2", "payload packets the window has seen"),
+    Field("app", "u1", "App decided by evidence, UNKNOWN while open"),
     Field("strength", "u1", "Strength of the deciding reason"),
     Field("also", "u1", "App of the look-alike that remains possible, or UNKNOWN"),
-    Field("payload_packets", "u4", "packets that carried payload"),
-    Field("decided_at_packet", "u4", "packet of the flow at which evidence decided, 0 while open"),
-    Field("anomalies", "u2", "OR of the packets' anomalies"),
-    Field("streams", "u1", "media streams confirmed, saturating"),
     Field("rtcp_packets", "u1", "RTCP packets, counted up to MEDIA_PACKETS"),
-    Field("stream_rejects", "u1", "RTP candidates that came to nothing, saturating"),
     Field("resolved_app", "u1", "App whose host name was just resolved to the flow's address, or UNKNOWN: a weak hint"),
-    Field("depth", "u1", "tunnel layers of the first packet"),
-    Field("tunnel_kind", "u1", "TunnelKind a layer", shape=(TUNNEL_PATH_LENGTH,)),
-    Field("tunnel_id", "u4", "its id", shape=(TUNNEL_PATH_LENGTH,)),
-    # Open verdict: statistics, sequence, application memory.
-    Field("window_packets", "u2", "payload packets the window has seen"),
-    Field("next_seq", "u4", "TCP sequence number expected next by direction", shape=(2,)),
     Field("hello", "u1", "1 while a split TLS hello of this flow is being joined"),
     Field("head_bytes", "u1", "valid bytes of head", "byte", shape=(2,)),
+    Field("depth", "u1", "tunnel layers of the first packet"),
+    Field("tunnel_kind", "u1", "TunnelKind a layer", shape=(TUNNEL_PATH_LENGTH,)),
+    Field("spare", "u1", "begins the windows at a line's start", shape=(9,)),
+    Field("window", WINDOW, "statistics by direction, two lines each", shape=(2,)),
+    # Seldom: evidence, the flow's beginning.
+    Field("apps", APPS_STATE, "each application's reasons and memory"),
     Field("head", "u1", "first bytes of each TCP direction", shape=(2, HEAD_BYTES)),
+    Field("tunnel_id", "u4", "the tunnel layers' ids", shape=(TUNNEL_PATH_LENGTH,)),
     Field(
         "sequence_size", "i2", "payload sizes in order; forward positive, reverse negative", shape=(SEQUENCE_LENGTH,)
     ),
@@ -117,8 +122,6 @@ _BODY_FIELDS = (
         "ms",
         shape=(SEQUENCE_LENGTH,),
     ),
-    Field("window", WINDOW, "statistics by direction", shape=(2,)),
-    Field("apps", APPS_STATE, "each application's reasons and memory"),
 )
 
 _STREAM_FIELDS = (
@@ -213,6 +216,14 @@ def _in_whole_lines(fields: tuple[Field, ...]) -> tuple[Field, ...]:
     """Return the fields and, where the last cache line is not full, one that fills it."""
     missing = -dtype_of(fields).itemsize % LINE_BYTES
     return (*fields, Field("padding", "u1", "fills the last cache line", shape=(missing,))) if missing else fields
+
+
+def offset_of(record: np.dtype, field: str) -> int:
+    """Return the byte at which a field of a record begins."""
+    fields = record.fields
+    if fields is None:
+        raise TypeError(f"{record} is no record")
+    return fields[field][1]
 
 
 BODY_FIELDS = _in_whole_lines(_BODY_FIELDS)

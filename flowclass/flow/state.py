@@ -31,6 +31,8 @@ BATCH_PACKETS = 64
 #: Flow records handed out at a time.
 READY_FLOWS = 4096
 NS_PER_S = 1_000_000_000
+#: A huge page of x86-64 and of arm64 with 4 KiB pages; only whole ones, aligned to their size, are granted.
+HUGE_PAGE_BYTES = 2 << 20
 
 
 @dataclass(frozen=True)
@@ -95,10 +97,13 @@ class MeterState(NamedTuple):
 
 def _huge(dtype: np.dtype, count: int) -> np.ndarray:
     """Return ``count`` zeroed rows in memory of their own, in huge pages where the kernel grants them."""
-    memory = mmap.mmap(-1, max(1, dtype.itemsize * count))
+    # Private, because Linux backs shared anonymous memory by tmpfs, which has a switch of its own for huge pages.
+    flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
+    memory = mmap.mmap(-1, dtype.itemsize * count + HUGE_PAGE_BYTES, flags=flags)
     if hasattr(mmap, "MADV_HUGEPAGE"):
         memory.madvise(mmap.MADV_HUGEPAGE)
-    return np.frombuffer(memory, dtype=dtype, count=count)
+    address = np.frombuffer(memory, np.uint8).ctypes.data
+    return np.frombuffer(memory, dtype, count, offset=-address % HUGE_PAGE_BYTES)
 
 
 def _next_power_of_two(n: int) -> int:

@@ -43,25 +43,27 @@ def note_tcp(pkt: Any, direction: int, flow: Any, body: Any) -> None:
 
 @kernel
 def follow_tcp_bytes(data: Any, pkt: Any, direction: int, body: Any, msg: Any) -> None:
-    """Keep the first bytes of each TCP direction, in sequence, for signatures split over segments."""
+    """Keep the first bytes of each TCP direction, in sequence, for signatures split over segments.
+
+    ``msg`` gets them while they grow; ``head_new`` is 0 from then on.
+    """
     msg["head_bytes"] = 0
     msg["head_new"] = 0
-    lo = int64(pkt["payload_lo"])
-    captured = int64(pkt["payload_hi"]) - lo
-    sequence = int64(pkt["tcp_seq"])
     filled = int64(body["head_bytes"][direction])
-    if filled < HEAD_BYTES:
-        if filled == 0 or sequence == int64(body["next_seq"][direction]):
-            body["next_seq"][direction] = (sequence + int64(pkt["payload_bytes"])) & SEQ_MASK
-            fresh = min(captured, HEAD_BYTES - filled)
-            for i in range(fresh):
-                body["head"][direction][filled + i] = data[lo + i]
-            filled += fresh
-            body["head_bytes"][direction] = filled
-            msg["head_new"] = fresh
-        for i in range(filled):
-            msg["head"][i] = body["head"][direction][i]
-        msg["head_bytes"] = filled
+    sequence = int64(pkt["tcp_seq"])
+    if filled == HEAD_BYTES or (filled > 0 and sequence != int64(body["next_seq"][direction])):
+        return
+    body["next_seq"][direction] = (sequence + int64(pkt["payload_bytes"])) & SEQ_MASK
+    lo = int64(pkt["payload_lo"])
+    fresh = min(int64(pkt["payload_hi"]) - lo, HEAD_BYTES - filled)
+    for i in range(fresh):
+        body["head"][direction][filled + i] = data[lo + i]
+    filled += fresh
+    for i in range(filled):
+        msg["head"][i] = body["head"][direction][i]
+    body["head_bytes"][direction] = filled
+    msg["head_bytes"] = filled
+    msg["head_new"] = fresh
 
 
 @kernel
@@ -111,12 +113,6 @@ def is_settled(body: Any, meter: Any) -> Any:
     return kind == Kind.CALL_MEDIA or kind == Kind.CALL_SIGNALLING or kind == Kind.TUNNEL
 
 
-@kernel
-def previous_payload_ns(body: Any) -> int:
-    """Return the time of the flow's latest payload packet in the window, 0 before the first."""
-    return max(int64(body["window"][0]["last_ns"]), int64(body["window"][1]["last_ns"]))
-
-
 @unit
 def study(state: Any, k: int, direction: int, row: int) -> int:
     """Read the payload of ``state.packets[k]``: for evidence and statistics while the flow's verdict is open, for
@@ -132,7 +128,7 @@ def study(state: Any, k: int, direction: int, row: int) -> int:
     if pkt["proto"] == TCP:
         follow_tcp_bytes(data, pkt, direction, body, msg)
     inspect(data, pkt, msg)
-    add_to_window(data, pkt, msg, direction, previous_payload_ns(body), body)
+    add_to_window(data, pkt, msg, direction, body)
     fresh = observe_apps(data, pkt, msg, direction, body["apps"])
     if msg["kind"] == MessageKind.DNS:
         learn_answers(pkt, msg, state.resolved)

@@ -50,15 +50,11 @@ def gap_bin(gap_ms: float) -> int:
 
 
 @kernel
-def add_to_window(data: Any, pkt: Any, msg: Any, direction: int, previous_ns: int, body: Any) -> None:
-    """Add one payload packet.
-
-    Parameters
-    ----------
-    previous_ns : time of the flow's payload packet before, either direction; 0 before the first
-    body : the flow's BODY row
-    """
+def add_to_window(data: Any, pkt: Any, msg: Any, direction: int, body: Any) -> None:
+    """Add one payload packet to the window of ``body``, the flow's BODY row."""
     ts_ns = int64(pkt["ts_ns"])
+    previous_ns = int64(body["payload_ns"])
+    body["payload_ns"] = ts_ns
     size = min(int64(pkt["payload_bytes"]), U2_MAX)
     place = int64(body["window_packets"])
     body["window_packets"] = place + 1

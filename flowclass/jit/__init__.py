@@ -30,6 +30,7 @@ __all__ = [
     "kernel",
     "kernel_digest",
     "link_units",
+    "multiply_high",
     "prefetch",
     "reference",
     "swapped_load",
@@ -79,13 +80,17 @@ if TYPE_CHECKING:
     def prefetch(array: Any, index: int) -> None:
         """Ask the memory system for ``array[index]`` ahead of use; never faults, changes nothing."""
 
+    def multiply_high(x: np.uint64, y: np.uint64) -> np.uint64:
+        """Return the high 64 bits of the 128-bit product of two unsigned words."""
+        return np.uint64(int(x) * int(y) >> 64)
+
     def swapped_load(bits: int) -> Callable[[Any, int], int]:
         """Return ``load(data, index)`` for a big-endian word of ``bits``; only when ``RAW_LOADS``."""
         return lambda data, index: 0
 
 elif JIT_ENABLED:
     from flowclass.jit.compile import Kernel, Unit, make_entry
-    from flowclass.jit.memory import prefetch, reference, swapped_load
+    from flowclass.jit.memory import multiply_high, prefetch, reference, swapped_load
 
     int64 = np.int64
     UNITS = {}
@@ -126,6 +131,10 @@ else:
 
     def prefetch(array, index):
         """Do nothing: without the JIT there is nothing to hurry."""
+
+    def multiply_high(x, y):
+        """Return the high 64 bits of the 128-bit product of two unsigned words."""
+        return np.uint64(int(x) * int(y) >> 64)
 
     def swapped_load(bits):
         """Not available: ``RAW_LOADS`` is false."""

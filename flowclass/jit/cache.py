@@ -47,6 +47,7 @@ KERNEL_SOURCES = (
     "sinks/column.py",
     "sinks/community.py",
     "sinks/text.py",
+    "sinks/totals.py",
     "sinks/values.py",
     "training/views.py",
 )

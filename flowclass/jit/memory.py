@@ -1,4 +1,4 @@
-"""Host module: what numba lacks for kernels over memory: references, prefetch, unaligned big-endian loads."""
+"""Host module: what numba lacks for kernels: references, prefetch, unaligned big-endian loads, wide products."""
 
 from __future__ import annotations
 
@@ -82,6 +82,18 @@ def prefetch(typingctx: Any, array: Any, index: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(array, index), codegen
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def multiply_high(typingctx: Any, x: Any, y: Any) -> Any:
+    """Return the high 64 bits of the 128-bit product of two unsigned words."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        wide = ir.IntType(128)
+        product = builder.mul(builder.zext(args[0], wide), builder.zext(args[1], wide))
+        return builder.trunc(builder.lshr(product, wide(64)), ir.IntType(64))
+
+    return types.uint64(types.uint64, types.uint64), codegen
 
 
 def swapped_load(bits: int) -> Callable[[Any, int], int]:

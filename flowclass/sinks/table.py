@@ -8,9 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, TextIO
 
-import numpy as np
-
 from flowclass.record.verdict import APP_NAMES, KIND_NAMES, Kind
+from flowclass.sinks.totals import add_totals, new_totals
 
 HEADINGS = ("application", "flows", "packets", "bytes", "confidence", "kinds of flow")
 #: Columns of text; the others are numbers and stand to the right.
@@ -34,28 +33,11 @@ class Summary:
     """Totals by application and kind, fed batch by batch (a Sink)."""
 
     def __init__(self) -> None:
-        shape = (len(APP_NAMES), len(KIND_NAMES))
-        self._flows = np.zeros(shape, np.int64)
-        self._packets = np.zeros(shape, np.int64)
-        self._bytes = np.zeros(shape, np.int64)
-        self._confidence = np.zeros(shape)
+        self._totals = new_totals()
 
     def write(self, flows: Any, verdicts: Any, capture: str) -> None:
         """Count FLOW[n] with its VERDICT[n]."""
-        cell = verdicts["app"].astype(np.int64) * len(KIND_NAMES) + verdicts["kind"]
-        self._flows += self._sums(cell, None)
-        self._packets += self._sums(cell, flows["packets"].sum(axis=1, dtype=np.uint64))
-        self._bytes += self._sums(cell, flows["bytes"].sum(axis=1))
-        self._confidence += np.bincount(cell, verdicts["confidence"], self._flows.size).reshape(self._flows.shape)
-
-    def _sums(self, cell: Any, counts: Any) -> Any:
-        """Return int64 totals by cell; halves are summed apart, because bincount adds in float64."""
-        size, shape = self._flows.size, self._flows.shape
-        if counts is None:
-            return np.bincount(cell, minlength=size).reshape(shape)
-        low = np.bincount(cell, counts & np.uint64(0xFFFFFFFF), size).astype(np.int64)
-        high = np.bincount(cell, counts >> np.uint64(32), size).astype(np.int64)
-        return (low + (high << 32)).reshape(shape)
+        add_totals(flows, verdicts, self._totals)
 
     def close(self) -> None:
         """Nothing to finish."""
@@ -65,14 +47,14 @@ class Summary:
         rows = [
             AppRow(
                 name,
-                int(self._flows[app].sum()),
-                int(self._packets[app].sum()),
-                int(self._bytes[app].sum()),
-                tuple(int(count) for count in self._flows[app]),
-                float(self._confidence[app].sum() / max(1, self._flows[app].sum())),
+                int(total["flows"].sum()),
+                int(total["packets"].sum()),
+                int(total["bytes"].sum()),
+                tuple(int(count) for count in total["flows"]),
+                float(total["confidence"].sum() / total["flows"].sum()),
             )
-            for app, name in enumerate(APP_NAMES)
-            if self._flows[app].any()
+            for name, total in zip(APP_NAMES, self._totals, strict=True)
+            if total["flows"].any()
         ]
         return sorted(rows, key=lambda row: (row.app in ("other", "unknown"), -row.bytes, row.app))
 
