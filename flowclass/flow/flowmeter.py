@@ -41,7 +41,8 @@ class FlowMeter:
     def __init__(self, settings: MeterSettings | None = None) -> None:
         self.settings = settings or MeterSettings()
         self._state = new_state(self.settings)
-        link_units(self._state)
+        state = self._state
+        link_units(state, lambda: meter_block(state, 0, 0), lambda: drain_table(0, state))
 
     @property
     def stats(self) -> np.void:

@@ -63,8 +63,15 @@ if TYPE_CHECKING:
         """
         return function
 
-    def link_units(state: Any) -> None:
-        """Load or compile all units for references to this named tuple of arrays."""
+    def link_units(state: Any, *calls: Callable[[], object]) -> None:
+        """Load or compile all units for references to this named tuple of arrays.
+
+        Parameters
+        ----------
+        state : the named tuple
+        calls : calls of entries that reach a unit, with arguments for which they do not run it. When nothing is
+            compiled yet, units and these entries are compiled at once, each in a process of its own.
+        """
 
     def reference(state: S) -> S:
         """Return a named tuple of arrays as one that kernels pass on by its address."""
@@ -89,6 +96,9 @@ if TYPE_CHECKING:
         return lambda data, index: 0
 
 elif JIT_ENABLED:
+    from functools import partial
+
+    from flowclass.jit.apart import compile_apart
     from flowclass.jit.compile import Kernel, Unit, make_entry
     from flowclass.jit.memory import multiply_high, prefetch, reference, swapped_load
 
@@ -102,7 +112,7 @@ elif JIT_ENABLED:
         return Kernel(function, forceinline=True)
 
     def entry(function):
-        return make_entry(function, cache=CACHE_FOLDER is not None)
+        return make_entry(function, cache=True)
 
     def unit(function):
         if BOUNDS_CHECKED:
@@ -111,7 +121,16 @@ elif JIT_ENABLED:
         UNITS[function.__name__] = Unit(function)
         return UNITS[function.__name__].call
 
-    def link_units(state):
+    def link_units(state, *calls):
+        def compile_entry(call):
+            for each in UNITS.values():
+                each.promise()
+            call()
+
+        if UNITS:
+            compile_apart(
+                [*[partial(each.load, state) for each in UNITS.values()], *[partial(compile_entry, c) for c in calls]]
+            )
         for each in UNITS.values():
             each.link(state)
 
@@ -126,7 +145,7 @@ else:
     def reference(state):
         return state
 
-    def link_units(state):
+    def link_units(state, *calls):
         """Do nothing: units are plain functions."""
 
     def prefetch(array, index):

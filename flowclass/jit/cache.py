@@ -17,12 +17,13 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
-
-os.environ.setdefault("NUMBA_CACHE_LOCATOR_CLASSES", "UserProvidedCacheLocator")
+from typing import Any
 
 import numba
 import numpy as np
+from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLocator
 
 JIT_ENABLED = not numba.config.DISABLE_JIT  # type: ignore[attr-defined]
 BOUNDS_CHECKED = bool(numba.config.BOUNDSCHECK)  # type: ignore[attr-defined]
@@ -82,8 +83,45 @@ def _cache_folder() -> Path | None:
 
 #: Where compiled kernels are kept; None means every start compiles anew.
 CACHE_FOLDER = _cache_folder()
-if CACHE_FOLDER is not None:
-    numba.config.CACHE_DIR = str(CACHE_FOLDER)  # type: ignore[attr-defined]
+
+
+class _FolderLocator(_CacheLocator):  # type: ignore[misc]
+    """Keeps a function's machine code in ``CACHE_FOLDER``, whose name already says which source it is of."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._module = function.__module__
+
+    @classmethod
+    def from_function(cls, py_func: Callable[..., Any], py_file: str) -> _FolderLocator:
+        return cls(py_func)
+
+    def get_cache_path(self) -> str:
+        return str(CACHE_FOLDER)
+
+    def get_source_stamp(self) -> str:
+        return ""
+
+    def get_disambiguator(self) -> str:
+        return self._module
+
+
+class _KernelCacheImpl(CompileResultCacheImpl):  # type: ignore[misc]
+    _locator_classes = [_FolderLocator]  # type: ignore[list-item]  # noqa: RUF012
+
+
+class KernelCache(FunctionCache):  # type: ignore[misc]
+    """The cache on disk of one function.
+
+    A class of its own, because numba's settings for where caches lie hold for all numba code of the process, ours
+    or not.
+    """
+
+    _impl_class = _KernelCacheImpl
+
+
+def kernels_can_be_kept() -> bool:
+    """Whether there is a folder to keep compiled kernels in."""
+    return CACHE_FOLDER is not None
 
 
 def cache_is_cold() -> bool:

@@ -21,7 +21,7 @@ from numba.core.dispatcher import _FunctionCompiler as FunctionCompiler  # type:
 from numba.core.registry import CPUDispatcher
 from numba.extending import intrinsic
 
-from flowclass.jit.cache import BOUNDS_CHECKED, CACHE_FOLDER
+from flowclass.jit.cache import BOUNDS_CHECKED, CACHE_FOLDER, KernelCache
 from flowclass.jit.memory import Reference, reference_type
 
 #: ``_nrt=False``: kernels allocate nothing, so no reference is counted either (atomic adds on the packet path).
@@ -140,7 +140,10 @@ class Kernel(CPUDispatcher):
 def make_entry(function: Callable[..., Any], *, cache: bool) -> Callable[..., Any]:
     """Return the function compiled for calls from Python, once a type; it releases the GIL."""
     options = {name: value for name, value in OPTIONS.items() if name != "nopython"}
-    return numba.njit(function, cache=cache, nogil=True, pipeline_class=_MachinePipeline, **options)  # type: ignore[no-any-return]
+    made = numba.njit(function, nogil=True, pipeline_class=_MachinePipeline, **options)
+    if cache and CACHE_FOLDER is not None:
+        made._cache = KernelCache(function)
+    return made  # type: ignore[no-any-return]
 
 
 class Unit:
@@ -162,16 +165,24 @@ class Unit:
         self.call = _caller(self.symbol, self.numbers)
         self._compiled: CFunc | None = None
 
-    def link(self, state: Any) -> None:
-        """Load the unit from the cache, or compile it, and make its symbol known, for references to ``state``."""
+    def load(self, state: Any) -> None:
+        """Load the unit from the cache, or compile it, for references to ``state``."""
         if self._compiled is not None:
             return
         signature = ((reference_type(state), *[types.int64] * self.numbers), types.int64)
         self._compiled = CFunc(self.function, signature, {}, OPTIONS, pipeline_class=_MachinePipeline)
         if CACHE_FOLDER is not None:
-            self._compiled.enable_caching()
+            self._compiled._cache = KernelCache(self.function)  # type: ignore[attr-defined]
         self._compiled.compile()
-        llvm.add_symbol(self.symbol, self._compiled.address)
+
+    def link(self, state: Any) -> None:
+        """Load the unit and make its symbol known to what is compiled or loaded after."""
+        self.load(state)
+        llvm.add_symbol(self.symbol, self._compiled.address)  # type: ignore[union-attr]
+
+    def promise(self) -> None:
+        """Let what is compiled, never run, in this process refer to the symbol."""
+        llvm.add_symbol(self.symbol, 1)
 
 
 def _caller(symbol: str, numbers: int) -> Any:
