@@ -15,7 +15,7 @@ from flowclass.capture.walk import MAXIMUM_BLOCK, MAXIMUM_CAPLEN, MAXIMUM_WIRELE
 from flowclass.capture.window import Window
 from flowclass.record.packet import PACKET_REF
 
-#: Rows of one block at most; 512 kB of 60-byte frames is 6,900.
+#: Rows of one block at most.
 BLOCK_PACKETS = 8192
 
 _WORDS = {
