@@ -1,10 +1,9 @@
-"""Fuzz the dissection kernels with bounds checks on.
+"""Fuzz dissection, the reading of payloads, evidence, media streams and features with bounds checks on.
 
     python -m tests.fuzz.dissect --frames 5000000          mutated frames of every encapsulation (and of the corpus)
     python -m tests.fuzz.dissect --cut CAPTURE…            each frame of captures, cut at every length up to 200 bytes
 
-Exit code 1 and the frame in hexadecimal when something is wrong. ``tests.fuzz.kernels.look_into`` is where kernels
-that read payload are added.
+Exit code 1 and the frame in hexadecimal when something is wrong.
 """
 
 from __future__ import annotations
@@ -36,18 +35,16 @@ class Fuzzer:
     """The arrays that the kernels work in, and the report."""
 
     def __init__(self, seed: int) -> None:
-        from flowclass.dissect.fragment import new_fragments
-        from flowclass.dissect.hash import new_seed
+        from flowclass.flow.state import MeterSettings, new_state
         from flowclass.record.packet import PACKET, PACKET_REF
         from flowclass.record.status import Status
         from tests.fuzz.kernels import ARENA, LONGEST
 
         self.frame = np.zeros(LONGEST, np.uint8)
-        self.arena = np.zeros(ARENA, np.uint8)
+        settings = MeterSettings(max_flows=64, max_streams=16, seed=seed)
+        self.meter = new_state(settings)._replace(data=np.zeros(ARENA, np.uint8))
         self.refs = np.zeros(2, PACKET_REF)
         self.rows = np.zeros(3, PACKET)
-        self.fragments = new_fragments()
-        self.hash_seed = new_seed(seed)
         self.random = np.array([0x9E3779B97F4A7C15 ^ (seed + 1)], np.uint64)
         self.statuses = np.zeros(len(Status), np.int64)
         self.state = np.zeros(2, np.int64)
@@ -116,11 +113,9 @@ def fuzz_mutated(frames: int, seed: int, *, corpus: bool = True) -> int:
             np.array(LINKTYPES),
             frames,
             fuzzer.frame,
-            fuzzer.arena,
             fuzzer.refs,
             fuzzer.rows,
-            fuzzer.fragments,
-            fuzzer.hash_seed,
+            fuzzer.meter,
             fuzzer.random,
             fuzzer.statuses,
             fuzzer.state,
@@ -151,11 +146,9 @@ def fuzz_cut(captures: list[str], longest: int) -> int:
                     block.refs,
                     longest,
                     fuzzer.frame,
-                    fuzzer.arena,
                     fuzzer.refs,
                     fuzzer.rows,
-                    fuzzer.fragments,
-                    fuzzer.hash_seed,
+                    fuzzer.meter,
                     fuzzer.statuses,
                     fuzzer.state,
                 )

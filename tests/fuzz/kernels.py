@@ -1,4 +1,4 @@
-"""Kernels of the fuzzer: a frame is laid out twice, dissected twice, and the two answers are held together.
+"""Kernels of the fuzzer: a frame is laid out twice, dissected and studied twice, and the answers are held together.
 
 Once it ends where the array ends, so that with bounds checks on a read behind it raises; once it lies amid other
 bytes, so that a read before or behind it changes the answer, with or without checks.
@@ -11,13 +11,22 @@ from typing import Any
 import numpy as np
 
 from flowclass.dissect.packet import dissect_packet
-from flowclass.jit import entry, kernel
-from flowclass.record.packet import MAX_LAYERS
-from flowclass.record.status import Anomaly, Status
+from flowclass.flow.expire import hand_out
+from flowclass.flow.meter import BODY_BYTES, WINDOWS_AT
+from flowclass.flow.reassembly import release_hello
+from flowclass.flow.streams import release_streams
+from flowclass.flow.study import study
+from flowclass.jit import entry, kernel, reference
+from flowclass.record.packet import MAX_LAYERS, Fragment
+from flowclass.record.status import Anomaly, EndReason, Status
 
 #: Longest frame; the arena has room for one and for as many bytes around it.
 LONGEST = 2048
 ARENA = 3 * LONGEST
+#: Frames that one flow is shown: more than its window, so that both stages of a flow are met.
+FLOW_FRAMES = 100
+LATER = int(Fragment.LATER)
+END_OF_FLOW = int(EndReason.END_OF_FLOW)
 _STATUSES = len(Status)
 _UNOPENED = 1 << Anomaly.TUNNEL_UNOPENED
 
@@ -29,6 +38,7 @@ IMPOSSIBLE_FIELD = 3
 REFUSED_BUT_NOT_ZERO = 4
 DEPENDS_ON_NEIGHBOURS = 5
 CUT_CHANGED_A_FIELD = 6
+FLOW_DEPENDS_ON_NEIGHBOURS = 7
 PROBLEMS = (
     "fine",
     "status without a name",
@@ -37,21 +47,51 @@ PROBLEMS = (
     "refused, but fields are set",
     "answer depends on bytes outside the frame",
     "cutting the frame changed an earlier field",
+    "what the flow remembers depends on bytes outside the frame",
 )
 
 
 @kernel
-def look_into(data: Any, pkt: Any) -> int:
-    """Run what comes after dissection on a packet that is OK; return a number that sums up the answer.
+def begin_twins(state: Any, ts_ns: int) -> None:
+    """Hand out the two flows that the payloads were shown to, and begin them anew."""
+    for row in range(2):
+        if state.hot[row]["in_use"]:
+            state.meter[0]["ready"] = 0
+            state.meter[0]["ready_rows"] = 0
+            hand_out(state, row, END_OF_FLOW)
+            release_streams(state.streams, state.meter[0], state.body[row])
+            release_hello(state.hellos, state.body[row], row)
+        for i in range(row * BODY_BYTES, (row + 1) * BODY_BYTES):
+            state.body_bytes[i] = 0
+        state.body[row]["stream_head"] = -1
+        state.body[row]["first_ns"] = ts_ns
+        state.hot[row]["in_use"] = 1
+        state.hot[row]["packets"] = 0
 
-    Notes
-    -----
-    The place for kernels that read payload. They are run on both layouts, and their sums must agree.
+
+@kernel
+def study_twins(state: Any, rows: Any) -> bool:
+    """Show the two rows, one frame at two places, each to a flow of its own, as the meter does.
+
+    Returns
+    -------
+    bool
+        Whether the two flows remember the same of it.
     """
-    total = 0
-    for i in range(int(pkt["payload_lo"]), int(pkt["payload_hi"])):
-        total = (total * 31 + int(data[i])) & 0xFFFFFFFF
-    return total
+    for row in range(2):
+        state.packets[row] = rows[row]
+        state.hot[row]["packets"] += np.uint32(1)
+        state.hot[row]["proto"] = rows[row]["proto"]
+        state.hot[row]["last_ns"] = rows[row]["ts_ns"]
+        if rows[row]["payload_bytes"] > 0 and rows[row]["fragment"] != LATER:
+            state.body[row]["payload_packets"] += np.uint32(1)
+            study(state, row, int(rows[row]["sport"] & 1), row)
+    # What comes before has places of streams, which the two cannot share.
+    for i in range(WINDOWS_AT, BODY_BYTES):
+        if state.body_bytes[i] != state.body_bytes[BODY_BYTES + i]:
+            return False
+    one, other = state.body[0], state.body[1]
+    return one["app"] == other["app"] and one["kind"] == other["kind"] and one["stage"] == other["stage"]
 
 
 @kernel
@@ -142,11 +182,12 @@ def cut_is_faithful(cut: Any, full: Any) -> bool:
 
 
 @kernel
-def check_frame(frame: Any, caplen: int, arena: Any, refs: Any, rows: Any, fragments: Any, seed: Any) -> int:
-    """Dissect ``frame[:caplen]`` in both layouts; rows 0 and 1 hold the answers; return what is wrong.
+def check_frame(frame: Any, caplen: int, refs: Any, rows: Any, flows: Any) -> int:
+    """Dissect and study ``frame[:caplen]`` in both layouts; rows 0 and 1 hold the answers; return what is wrong.
 
-    ``refs[0]`` has the link type, wire length and time.
+    ``refs[0]`` has the link type, wire length and time; ``flows`` is a reference to a MeterState.
     """
+    arena, fragments, seed = flows.data, flows.fragments, flows.seed
     end = len(arena)
     copy(frame, 0, caplen, arena, end - caplen)
     copy(frame, 0, caplen, arena, LONGEST // 2)
@@ -164,8 +205,8 @@ def check_frame(frame: Any, caplen: int, arena: Any, refs: Any, rows: Any, fragm
         return problem
     if not same(rows[0], rows[1], end - caplen, LONGEST // 2):
         return DEPENDS_ON_NEIGHBOURS
-    if rows[0]["status"] == 0 and look_into(arena, rows[0]) != look_into(arena, rows[1]):
-        return DEPENDS_ON_NEIGHBOURS
+    if rows[0]["status"] == 0 and not study_twins(flows, rows):
+        return FLOW_DEPENDS_ON_NEIGHBOURS
     return FINE
 
 
@@ -201,16 +242,18 @@ def mutate(frame: Any, length: int, pool: Any, random: Any) -> int:
 @entry
 def fuzz(
     pool: Any, starts: Any, lengths: Any, linktypes: Any, other_linktypes: Any, frames: int,
-    frame: Any, arena: Any, refs: Any, rows: Any, fragments: Any, seed: Any, random: Any, statuses: Any, state: Any,
+    frame: Any, refs: Any, rows: Any, arrays: Any, random: Any, statuses: Any, state: Any,
 ) -> int:  # fmt: skip
     """Dissect ``frames`` mutated frames; return what is wrong with the first bad one.
 
-    ``state`` holds the number and length of the frame in hand, ``frame`` its bytes; ``statuses`` counts.
+    ``arrays`` is a MeterState with the arena in ``data``; ``state`` holds the number and length of the frame in hand, ``frame`` its bytes; ``statuses`` counts.
     """
+    flows = reference(arrays)
     for number in range(frames):
-        if number % 256 == 0:
-            for i in range(len(arena)):
-                arena[i] = np.uint8(next_random(random) & 255)
+        if number % FLOW_FRAMES == 0:
+            begin_twins(flows, number * 1000)
+            for i in range(len(flows.data)):
+                flows.data[i] = np.uint8(next_random(random) & 255)
         chosen = next_random(random) % len(starts)
         length = int(lengths[chosen])
         copy(pool, int(starts[chosen]), length, frame, 0)
@@ -223,7 +266,7 @@ def fuzz(
         if next_random(random) % 8 == 0:
             refs[0]["wirelen"] = next_random(random) % 4096
         refs[0]["ts_ns"] = number * 1000
-        problem = check_frame(frame, length, arena, refs, rows, fragments, seed)
+        problem = check_frame(frame, length, refs, rows, flows)
         if problem != FINE:
             return problem
         statuses[rows[0]["status"]] += 1
@@ -233,10 +276,12 @@ def fuzz(
 @entry
 def cut(
     data: Any, block_refs: Any, longest_cut: int,
-    frame: Any, arena: Any, refs: Any, rows: Any, fragments: Any, seed: Any, statuses: Any, state: Any,
+    frame: Any, refs: Any, rows: Any, arrays: Any, statuses: Any, state: Any,
 ) -> int:  # fmt: skip
     """Dissect every frame of a block cut at every length; return what is wrong with the first bad one."""
+    flows = reference(arrays)
     for number in range(len(block_refs)):
+        begin_twins(flows, block_refs[number]["ts_ns"])
         whole = min(int(block_refs[number]["caplen"]), LONGEST)
         lo = int(block_refs[number]["offset"])
         copy(data, lo, whole, frame, 0)
@@ -244,14 +289,14 @@ def cut(
         refs[0]["wirelen"] = block_refs[number]["wirelen"]
         refs[0]["ts_ns"] = block_refs[number]["ts_ns"]
         state[0], state[1] = number, whole
-        problem = check_frame(frame, whole, arena, refs, rows, fragments, seed)
+        problem = check_frame(frame, whole, refs, rows, flows)
         if problem != FINE:
             return problem
         rows[2] = rows[0]
         statuses[rows[0]["status"]] += 1
         for length in range(min(whole, longest_cut + 1)):
             state[1] = length
-            problem = check_frame(frame, length, arena, refs, rows, fragments, seed)
+            problem = check_frame(frame, length, refs, rows, flows)
             if problem != FINE:
                 return problem
             if not cut_is_faithful(rows[0], rows[2]):
