@@ -246,7 +246,8 @@ def fuzz(
 ) -> int:  # fmt: skip
     """Dissect ``frames`` mutated frames; return what is wrong with the first bad one.
 
-    ``arrays`` is a MeterState with the arena in ``data``; ``state`` holds the number and length of the frame in hand, ``frame`` its bytes; ``statuses`` counts.
+    ``arrays`` is a MeterState with the arena in ``data``; ``state`` holds the number and
+    length of the frame in hand, ``frame`` its bytes; ``statuses`` counts.
     """
     flows = reference(arrays)
     for number in range(frames):
