@@ -5,12 +5,13 @@ Python runs a few times per block of thousands of packets; every loop over packe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
 import numpy as np
 
+from flowclass.capture.block import PacketBlock
 from flowclass.capture.source import Source, open_source
 from flowclass.flow.flowmeter import FlowBatch, FlowMeter
 from flowclass.flow.state import MeterSettings
@@ -69,16 +70,55 @@ def analyze_source(
     model: ModelBundle | None = None,
 ) -> Result:
     """Do the work of `analyze` on an open source."""
-    meter = FlowMeter(settings)
-    classifier = Classifier(model or load_default())
-
-    def take(batch: FlowBatch) -> None:
-        on_batch(batch.flows, classifier.classify(batch.flows, batch.features), source.name)
-
+    pipeline = Pipeline(source.name, on_batch, settings=settings, model=model)
     for block in source.blocks():
-        for batch in meter.add(block.data, block.refs, block.first_frame):
-            take(batch)
-    for batch in meter.drain():
-        take(batch)
-    meter.count_filtered(source.filtered_packets, source.filtered_bytes)
-    return Result(meter.stats, source.problems, source.partial)
+        pipeline.add(block)
+    pipeline.drain()
+    pipeline.meter.count_filtered(source.filtered_packets, source.filtered_bytes)
+    return Result(pipeline.meter.stats, source.problems, source.partial)
+
+
+class Pipeline:
+    """Meter and classifier of one capture or one interface.
+
+    Parameters
+    ----------
+    name : what ``on_batch`` is told as the capture's name
+    on_batch : takes the flows that ended
+    settings, model : defaults are used for None
+
+    Attributes
+    ----------
+    meter : the FlowMeter
+    model : the ModelBundle
+    """
+
+    def __init__(
+        self,
+        name: str,
+        on_batch: BatchTaker,
+        *,
+        settings: MeterSettings | None = None,
+        model: ModelBundle | None = None,
+    ) -> None:
+        self.name = name
+        self.meter = FlowMeter(settings)
+        self.model = model or load_default()
+        self._classifier = Classifier(self.model)
+        self._on_batch = on_batch
+
+    def add(self, block: PacketBlock) -> None:
+        """Meter a block; hand on flows that ended, once there are enough of them."""
+        self._hand_on(self.meter.add(block.data, block.refs, block.first_frame))
+
+    def sweep(self, now_ns: int) -> None:
+        """End what has been silent too long at ``now_ns``, and hand on all flows that ended."""
+        self._hand_on(self.meter.sweep(now_ns))
+
+    def drain(self) -> None:
+        """End all flows and hand them on."""
+        self._hand_on(self.meter.drain())
+
+    def _hand_on(self, batches: Iterator[FlowBatch]) -> None:
+        for batch in batches:
+            self._on_batch(batch.flows, self._classifier.classify(batch.flows, batch.features), self.name)

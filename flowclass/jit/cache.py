@@ -44,6 +44,7 @@ KERNEL_SOURCES = (
     "capture/bpf_vm.py",
     "capture/index_pcap.py",
     "capture/index_pcapng.py",
+    "capture/index_ring.py",
     "capture/walk.py",
     "sinks/column.py",
     "sinks/community.py",
