@@ -13,7 +13,9 @@ import numpy as np
 
 from flowclass.capture.block import PacketBlock
 from flowclass.capture.source import Source, open_source
+from flowclass.features.row import FEATURE_COUNT
 from flowclass.flow.flowmeter import FlowBatch, FlowMeter
+from flowclass.flow.record import FLOW
 from flowclass.flow.state import MeterSettings
 from flowclass.model.bundle import ModelBundle, load_default
 from flowclass.model.classify import Classifier
@@ -103,9 +105,19 @@ class Pipeline:
     ) -> None:
         self.name = name
         self.meter = FlowMeter(settings)
-        self.model = model or load_default()
-        self._classifier = Classifier(self.model)
+        self.use(model or load_default())
         self._on_batch = on_batch
+
+    def warm(self) -> None:
+        """Load or compile the kernels now, before the first packet."""
+        self.meter.warm()
+        nothing = np.zeros(0, FLOW)
+        self._on_batch(nothing, self._classifier.classify(nothing, np.zeros((0, FEATURE_COUNT), np.float32)), self.name)
+
+    def use(self, model: ModelBundle) -> None:
+        """Classify with this model from now on."""
+        self.model = model
+        self._classifier = Classifier(model)
 
     def add(self, block: PacketBlock) -> None:
         """Meter a block; hand on flows that ended, once there are enough of them."""

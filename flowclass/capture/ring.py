@@ -139,6 +139,8 @@ class RingSource:
         self._data = np.frombuffer(self._memory, np.uint8)
         self._words = self._data.view(np.uint32)
         self._refs = np.zeros(BLOCK_BYTES // SMALLEST_STEP, PACKET_REF)
+        # Compiles, or loads, before there is anything to lose.
+        index_ring(self._data, self._words, 0, BLOCK_BYTES, False, 0, self._refs)
         # Binding starts the capture: before it every socket would have seen all interfaces.
         self._socket.bind((chosen.interface, ETH_P_ALL))
         if chosen.promiscuous:

@@ -13,12 +13,14 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from flowclass.cli import analyze, corpus, evaluate, explain, features, model, train
+from flowclass.cli import analyze, checkconfig, corpus, evaluate, explain, features, model, run, train
 from flowclass.errors import FlowclassError
 
 OK, FAILURE, USAGE, PARTIAL, INTERRUPTED = 0, 1, 2, 3, 130
 VERBS = {
     "analyze": analyze,
+    "run": run,
+    "check-config": checkconfig,
     "explain": explain,
     "train": train,
     "evaluate": evaluate,

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import difflib
+import json
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from flowclass.config.schema import SETTINGS, Setting
+from flowclass.config.schema import SETTINGS, Setting, Value
 from flowclass.errors import UsageError
 
+TYPE_WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text in quotes"}
 
-def load(path: str) -> dict[str, dict[str, float]]:
+
+def load(path: str) -> dict[str, dict[str, Any]]:
     """Return the settings of a file by table and key, defaults left out.
 
     Raises
@@ -29,10 +32,10 @@ def load(path: str) -> dict[str, dict[str, float]]:
     return check(document, path)
 
 
-def check(document: dict[str, Any], path: str) -> dict[str, dict[str, float]]:
+def check(document: dict[str, Any], path: str) -> dict[str, dict[str, Any]]:
     """Return ``document`` with its values typed; ``path`` is for messages."""
     tables = {setting.table for setting in SETTINGS}
-    result: dict[str, dict[str, float]] = {}
+    result: dict[str, dict[str, Any]] = {}
     for table, keys in document.items():
         if table not in tables:
             raise UsageError(f"{path}: unknown table [{table}]{_nearest(table, tables)}")
@@ -46,12 +49,11 @@ def check(document: dict[str, Any], path: str) -> dict[str, dict[str, float]]:
     return result
 
 
-def _typed(setting: Setting, value: Any, path: str) -> float:
+def _typed(setting: Setting, value: Any, path: str) -> Value:
     """Return a value of the setting's type; TOML's true is not a number."""
-    allowed = (int, float) if setting.type is float else (int,)
-    if isinstance(value, bool) or not isinstance(value, allowed):
-        kind = "a number" if setting.type is float else "a whole number"
-        raise UsageError(f"{path}: {setting.table}.{setting.name} must be {kind}, not {value!r}")
+    allowed = (int, float) if setting.type is float else (setting.type,)
+    if isinstance(value, bool) != (setting.type is bool) or not isinstance(value, allowed):
+        raise UsageError(f"{path}: {setting.table}.{setting.name} must be {TYPE_WORDS[setting.type]}, not {value!r}")
     return setting.type(value)
 
 
@@ -59,3 +61,18 @@ def _nearest(name: str, known: Iterable[str]) -> str:
     """Return a suggestion, or nothing when no known name is close."""
     close = difflib.get_close_matches(name, list(known), n=1)
     return f"; did you mean {close[0]}?" if close else f"; known: {', '.join(sorted(known))}"
+
+
+def sample() -> str:
+    """Return a settings file that says all defaults, commented out, each with its meaning."""
+    lines = ["# Settings of flowclass (TOML). A line that is commented out shows the default.", ""]
+    table = ""
+    for setting in SETTINGS:
+        if setting.table != table:
+            table = setting.table
+            lines += [f"[{table}]"]
+        unit = f" ({setting.unit})" if setting.unit else ""
+        default = setting.type() if setting.default is None else setting.default
+        # JSON writes these types as TOML does.
+        lines += [f"# {setting.doc}{unit}", f"#{setting.name} = {json.dumps(default)}", ""]
+    return "\n".join(lines)

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+#: What a key may hold.
+Value = bool | int | float | str
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -17,7 +20,7 @@ class Setting:
     ----------
     table : TOML table it stands in
     name : key, unit as suffix
-    type : ``int`` or ``float`` (a float takes whole numbers too)
+    type : ``bool``, ``int``, ``float`` (takes whole numbers too) or ``str``
     default : value when the key is absent; None where there is none
     unit : "" for pure numbers
     doc : what it does
@@ -25,13 +28,18 @@ class Setting:
 
     table: str
     name: str
-    type: type[int] | type[float]
-    default: float | None
+    type: type[bool] | type[int] | type[float] | type[str]
+    default: Value | None
     unit: str
     doc: str
 
 
 SETTINGS = (
+    Setting("capture", "interface", str, None, "", "network interface to capture from (`flowclass run` needs one)"),
+    Setting("capture", "filter", str, None, "", "libpcap filter, run by the kernel; absent: every packet"),
+    Setting("capture", "promiscuous", bool, True, "", "see packets for other hosts too, as a mirror port needs"),
+    Setting("capture", "ring_mb", int, 64, "MiB", "memory the kernel may fill before it has to drop packets"),
+    Setting("capture", "snap_bytes", int, 65_535, "byte", "bytes captured of each frame"),
     Setting("meter", "max_flows", int, 262_144, "flow", "live flows kept; beyond it the oldest are evicted"),
     Setting("meter", "max_streams", int, 131_072, "stream", "live media streams kept, one an SSRC"),
     Setting("meter", "idle_timeout_s", float, 120.0, "s", "a flow ends after this long without a packet"),
@@ -44,4 +52,10 @@ SETTINGS = (
         "meter", "seed", int, None, "",
         "seed of the flow table's hash; absent: drawn at every start, so that nobody can aim collisions at the table",
     ),
+    Setting("model", "folder", str, None, "", "model bundle; absent: the one that flowclass brings"),
+    Setting(
+        "output", "flows", str, None, "",
+        "file for flow records; its ending names the format; %Y %m %d %H %M in it begin new files as they change",
+    ),
+    Setting("metrics", "listen", str, "127.0.0.1:9799", "", "address and port of /metrics; empty: none"),
 )  # fmt: skip

@@ -66,6 +66,12 @@ class FlowMeter:
             if start < refs.size or self._state.meter["ready"][0] >= ENOUGH_FLOWS:
                 yield from self._take()
 
+    def warm(self) -> None:
+        """Load or compile the kernels now, so that the first packet does not wait for them."""
+        meter_block(self._state, 0, 0)
+        sweep_table(0, 0, self._state)
+        drain_table(0, self._state)
+
     def sweep(self, now_ns: int) -> Iterator[FlowBatch]:
         """End what has been silent too long at ``now_ns``: for a wire on which nothing comes."""
         row = 0

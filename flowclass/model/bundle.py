@@ -101,6 +101,11 @@ class ModelBundle:
             raise ModelError(f"{folder / ARRAYS}: {error}") from None
         return cls(str(manifest.get("name", folder.name)), labels, forest, rules, manifest)
 
+    @property
+    def identity(self) -> tuple[str, str, str]:
+        """Name, SHA-256 of the arrays (empty before it was saved) and identity of the feature schema."""
+        return self.name, str(self.manifest.get("sha256", "")), SCHEMA_ID
+
     def save(self, folder: Path, card: str) -> None:
         """Write the bundle; the same bundle gives the same bytes."""
         folder.mkdir(parents=True, exist_ok=True)

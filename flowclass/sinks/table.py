@@ -30,33 +30,44 @@ class AppRow:
 
 
 class Summary:
-    """Totals by application and kind, fed batch by batch (a Sink)."""
+    """Totals by application and kind, fed batch by batch (a Sink).
+
+    Attributes
+    ----------
+    totals : TOTAL[applications, kinds]
+    """
 
     def __init__(self) -> None:
-        self._totals = new_totals()
+        self.totals = new_totals()
 
     def write(self, flows: Any, verdicts: Any, capture: str) -> None:
         """Count FLOW[n] with its VERDICT[n]."""
-        add_totals(flows, verdicts, self._totals)
+        add_totals(flows, verdicts, self.totals)
 
     def close(self) -> None:
         """Nothing to finish."""
 
     def rows(self) -> list[AppRow]:
-        """Return a row for every application seen, the one with most bytes first, other and unknown last."""
-        rows = [
-            AppRow(
-                name,
-                int(total["flows"].sum()),
-                int(total["packets"].sum()),
-                int(total["bytes"].sum()),
-                tuple(int(count) for count in total["flows"]),
-                float(total["confidence"].sum() / total["flows"].sum()),
-            )
-            for name, total in zip(APP_NAMES, self._totals, strict=True)
-            if total["flows"].any()
-        ]
-        return sorted(rows, key=lambda row: (row.app in ("other", "unknown"), -row.bytes, row.app))
+        """Return a row for every application seen."""
+        return rows_of(self.totals)
+
+
+def rows_of(totals: Any) -> list[AppRow]:
+    """Return a row for every application that TOTAL[applications, kinds] counts: most bytes first, other and unknown
+    last."""
+    rows = [
+        AppRow(
+            name,
+            int(total["flows"].sum()),
+            int(total["packets"].sum()),
+            int(total["bytes"].sum()),
+            tuple(int(count) for count in total["flows"]),
+            float(total["confidence"].sum() / total["flows"].sum()),
+        )
+        for name, total in zip(APP_NAMES, totals, strict=True)
+        if total["flows"].any()
+    ]
+    return sorted(rows, key=lambda row: (row.app in ("other", "unknown"), -row.bytes, row.app))
 
 
 def human_bytes(count: int) -> str:

@@ -1,0 +1,58 @@
+"""Host module: ServiceSettings, what a settings file means to the service."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from flowclass.capture.ring import RingSettings
+from flowclass.config.load import load
+from flowclass.errors import UsageError
+from flowclass.flow.state import MeterSettings
+
+
+@dataclass(frozen=True)
+class ServiceSettings:
+    """What the service was asked to do.
+
+    Attributes
+    ----------
+    ring : where packets come from
+    meter : see MeterSettings
+    model : folder of a model bundle, None for the shipped one
+    flows : pattern of record files, None for no records
+    listen : address:port of the metrics, empty for none
+    """
+
+    ring: RingSettings
+    meter: MeterSettings = field(default_factory=MeterSettings)
+    model: str | None = None
+    flows: str | None = None
+    listen: str = "127.0.0.1:9799"
+
+    @classmethod
+    def read(cls, path: str | None, **chosen: Any) -> ServiceSettings:
+        """Return the settings of a file; options that are not None win over it.
+
+        Raises
+        ------
+        UsageError
+            The file is wrong, or no interface is named.
+        """
+        tables = load(path) if path is not None else {}
+        capture = dict(tables.get("capture", {}))
+        if chosen.get("interface") is not None:
+            capture["interface"] = chosen["interface"]
+        if not capture.get("interface"):
+            raise UsageError("no interface to capture from: set interface in [capture], or give --interface")
+        if "ring_mb" in capture:
+            capture["ring_bytes"] = int(capture.pop("ring_mb")) << 20
+        flows = chosen.get("flows") or tables.get("output", {}).get("flows")
+        listen = chosen.get("listen")
+        return cls(
+            ring=RingSettings(**capture),
+            meter=MeterSettings(**tables.get("meter", {})),
+            model=tables.get("model", {}).get("folder") or None,
+            flows=flows or None,
+            listen=tables.get("metrics", {}).get("listen", cls.listen) if listen is None else listen,
+        )

@@ -1,0 +1,57 @@
+"""Host module: every metric there is: name, type, meaning, labels, whose values are closed sets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One metric family.
+
+    Attributes
+    ----------
+    name : with prefix and unit, without the ``_total`` of counters
+    type : ``counter``, ``gauge`` or ``info``
+    doc : what it counts
+    labels : label names
+    """
+
+    name: str
+    type: str
+    doc: str
+    labels: tuple[str, ...] = ()
+
+
+METRICS = (
+    Metric("flowclass_capture_packets", "counter", "Packets that reached the capture, dropped or not.", ("interface",)),
+    Metric("flowclass_capture_dropped_packets", "counter", "Packets lost before reading.", ("interface", "where")),
+    Metric("flowclass_capture_up", "gauge", "Whether packets can be read from the interface.", ("interface",)),
+    Metric("flowclass_capture_restarts", "counter", "Times a lost interface was opened again.", ("interface",)),
+    Metric("flowclass_read_packets", "counter", "Packets read."),
+    Metric("flowclass_read_bytes", "counter", "Their bytes on the wire."),
+    Metric("flowclass_metered_packets", "counter", "Packets that belong to a flow."),
+    Metric("flowclass_metered_bytes", "counter", "Their bytes on the wire."),
+    Metric("flowclass_ignored_packets", "counter", "Packets not metered.", ("reason",)),
+    Metric("flowclass_packet_anomalies", "counter", "Metered packets that show something odd.", ("anomaly",)),
+    Metric("flowclass_flows_active", "gauge", "Flows in the table."),
+    Metric("flowclass_flow_table_size", "gauge", "Flows that fit into the table."),
+    Metric("flowclass_flows_created", "counter", "Flow records opened."),
+    Metric("flowclass_flows_ended", "counter", "Flow records closed.", ("reason",)),
+    Metric("flowclass_media_streams", "counter", "Media streams recognised."),
+    Metric("flowclass_media_streams_refused", "counter", "Media streams not followed, because the pool was full."),
+    Metric("flowclass_flows_labelled", "counter", "Flows by application and kind.", ("app", "kind")),
+    Metric("flowclass_flow_packets", "counter", "Packets of ended flows.", ("app", "kind")),
+    Metric("flowclass_flow_bytes", "counter", "IP bytes of ended flows.", ("app", "kind")),
+    Metric("flowclass_label_confidence_sum", "counter", "Sum of the labels' confidence.", ("app", "kind")),
+    Metric("flowclass_records_written", "counter", "Flow records written.", ("sink",)),
+    Metric("flowclass_records_lost", "counter", "Flow records that the sink could not take.", ("sink",)),
+    Metric("flowclass_sink_up", "gauge", "Whether the sink took the last records.", ("sink",)),
+    Metric("flowclass_config_reloads", "counter", "Times the settings were read again."),
+    Metric("flowclass_config_reload_failures", "counter", "Times they could not be used; the old ones stayed."),
+    Metric("flowclass_config_last_reload_successful", "gauge", "Whether the last reading of the settings succeeded."),
+    Metric("flowclass_last_packet_timestamp_seconds", "gauge", "Time of the last packet."),
+    Metric("flowclass_start_timestamp_seconds", "gauge", "When the service began to capture."),
+    Metric("flowclass_model_info", "gauge", "The model in use.", ("model", "sha256", "features")),
+    Metric("flowclass_build_info", "gauge", "What is running.", ("version", "python")),
+)  # fmt: skip

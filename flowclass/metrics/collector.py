@@ -1,0 +1,158 @@
+"""Host module: Collector, which makes metrics out of the service's counters when somebody asks."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.registry import Collector as BaseCollector
+
+from flowclass.metrics.catalog import METRICS, Metric
+from flowclass.record.status import Anomaly, EndReason, Status
+from flowclass.record.verdict import APP_NAMES, KIND_NAMES
+
+NS_PER_S = 1_000_000_000
+#: Series that are there from the start: of applications their calls, of the two other labels what they stand for.
+EXPECTED_KIND = {"unknown": "unknown", "other": "not-voip"}
+
+
+@dataclass
+class SinkHealth:
+    """What a sink did so far."""
+
+    name: str
+    written: int = 0
+    lost: int = 0
+    up: bool = True
+
+
+@dataclass
+class Health:
+    """The service's own counters, beside those of its meter; written by the packet loop only."""
+
+    interface: str
+    up: bool = False
+    seen: int = 0
+    dropped: int = 0
+    restarts: int = 0
+    reloads: int = 0
+    reload_failures: int = 0
+    reload_ok: bool = True
+    last_packet_ns: int = 0
+    started_ns: int = 0
+    sinks: list[SinkHealth] = field(default_factory=list)
+
+
+@dataclass
+class View:
+    """What the collector looks at; the packet loop goes on changing it.
+
+    Attributes
+    ----------
+    health : Health
+    stats : STATS row
+    totals : TOTAL[applications, kinds]
+    live_flows : returns the flows in the table now
+    table_size : flows that fit
+    model : name, sha256 and feature schema of the model
+    """
+
+    health: Health
+    stats: Any
+    totals: Any
+    live_flows: Callable[[], int]
+    table_size: int
+    model: tuple[str, str, str]
+
+
+Sample = tuple[tuple[str, ...], float]
+
+
+def _by_name(names: Iterable[tuple[str, int]], values: Any) -> list[Sample]:
+    return [((name.lower().replace("_", "-"),), float(values[number])) for name, number in names]
+
+
+def samples(view: View) -> dict[str, list[Sample]]:
+    """Return the values of every metric of the catalogue: label values in its order, and the number."""
+    health, stats, totals = view.health, view.stats, view.totals
+    interface = (health.interface,)
+    kinds = [
+        ((app, kind), totals[i, j])
+        for i, app in enumerate(APP_NAMES)
+        for j, kind in enumerate(KIND_NAMES)
+        # All other pairs appear when they are met: most of them never are.
+        if totals[i, j]["flows"] or kind == EXPECTED_KIND.get(app, "call-media")
+    ]
+    try:
+        build = version("flowclass")
+    except PackageNotFoundError:
+        build = "unknown"
+
+    def total(column: str) -> list[Sample]:
+        return [(labels, float(row[column])) for labels, row in kinds]
+
+    def alone(value: float) -> list[Sample]:
+        return [((), float(value))]
+
+    return {
+        "flowclass_capture_packets": [(interface, float(health.seen))],
+        "flowclass_capture_dropped_packets": [((*interface, "kernel"), float(health.dropped))],
+        "flowclass_capture_up": [(interface, float(health.up))],
+        "flowclass_capture_restarts": [(interface, float(health.restarts))],
+        "flowclass_read_packets": alone(stats["packets_read"]),
+        "flowclass_read_bytes": alone(stats["bytes_read"]),
+        "flowclass_metered_packets": alone(stats["packets_metered"]),
+        "flowclass_metered_bytes": alone(stats["bytes_metered"]),
+        "flowclass_ignored_packets": _by_name(
+            [(status.name, int(status)) for status in Status if status != Status.OK], stats["ignored_packets"]
+        ),
+        "flowclass_packet_anomalies": _by_name([(a.name, int(a)) for a in Anomaly], stats["anomalies"]),
+        "flowclass_flows_active": alone(view.live_flows()),
+        "flowclass_flow_table_size": alone(view.table_size),
+        "flowclass_flows_created": alone(stats["flows_created"]),
+        "flowclass_flows_ended": _by_name(
+            [(reason.name, int(reason)) for reason in EndReason if reason != EndReason.OPEN], stats["flows_ended"]
+        ),
+        "flowclass_media_streams": alone(stats["streams_confirmed"]),
+        "flowclass_media_streams_refused": alone(stats["streams_refused"]),
+        "flowclass_flows_labelled": total("flows"),
+        "flowclass_flow_packets": total("packets"),
+        "flowclass_flow_bytes": total("bytes"),
+        "flowclass_label_confidence_sum": total("confidence"),
+        "flowclass_records_written": [((sink.name,), float(sink.written)) for sink in health.sinks],
+        "flowclass_records_lost": [((sink.name,), float(sink.lost)) for sink in health.sinks],
+        "flowclass_sink_up": [((sink.name,), float(sink.up)) for sink in health.sinks],
+        "flowclass_config_reloads": alone(health.reloads),
+        "flowclass_config_reload_failures": alone(health.reload_failures),
+        "flowclass_config_last_reload_successful": alone(health.reload_ok),
+        "flowclass_last_packet_timestamp_seconds": alone(health.last_packet_ns / NS_PER_S),
+        "flowclass_start_timestamp_seconds": alone(health.started_ns / NS_PER_S),
+        "flowclass_model_info": [(view.model, 1.0)],
+        "flowclass_build_info": [((build, platform.python_version()), 1.0)],
+    }
+
+
+def family(metric: Metric, values: list[Sample]) -> Any:
+    """Return a metric family with its samples."""
+    kind = CounterMetricFamily if metric.type == "counter" else GaugeMetricFamily
+    made = kind(metric.name, metric.doc, labels=metric.labels)
+    for labels, value in values:
+        made.add_metric(labels, value)
+    return made
+
+
+class Collector(BaseCollector):
+    """Reads the counters at each scrape: the packet loop never waits for it."""
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+
+    def collect(self) -> Iterator[Any]:
+        """Give every family of the catalogue."""
+        values = samples(self._view)
+        for metric in METRICS:
+            yield family(metric, values[metric.name])

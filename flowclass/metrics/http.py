@@ -1,0 +1,165 @@
+"""Host module: the service's HTTP side: /metrics, /-/healthy, /-/ready, POST /-/reload, and / for people.
+
+Requests are served by threads of their own, a bounded number at a time; each has some seconds to send its request, so
+that a slow or silent client keeps nobody else waiting.
+"""
+
+from __future__ import annotations
+
+import html
+import threading
+from collections.abc import Callable, Iterable
+from http import HTTPStatus
+from socketserver import ThreadingMixIn
+from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
+
+from prometheus_client import CollectorRegistry, make_wsgi_app
+
+from flowclass.errors import UsageError
+from flowclass.metrics.collector import Collector, View
+
+#: Seconds a client has for its request and for taking the answer.
+TIMEOUT_S = 10.0
+#: Requests served at once; more are turned away.
+MOST_REQUESTS = 16
+
+
+def parse_listen(text: str) -> tuple[str, int]:
+    """Return host and port of ``host:port`` or ``[host]:port``.
+
+    Raises
+    ------
+    UsageError
+        It is neither.
+    """
+    host, colon, port = text.rpartition(":")
+    if not colon or not port.isdigit() or not 0 <= int(port) <= 65_535:
+        raise UsageError(f"metrics.listen is {text!r}: expected address:port, such as 127.0.0.1:9799")
+    return host.strip("[]"), int(port)
+
+
+class _Handler(WSGIRequestHandler):
+    timeout = TIMEOUT_S  # type: ignore[assignment]
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Say nothing: a line for each scrape would bury the rest."""
+
+
+class _Server(ThreadingMixIn, WSGIServer):
+    daemon_threads = True
+
+    def __init__(self, *arguments: Any) -> None:
+        self._slots = threading.BoundedSemaphore(MOST_REQUESTS)
+        super().__init__(*arguments)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        if not self._slots.acquire(blocking=False):
+            self.shutdown_request(request)
+            return
+        super().process_request(request, client_address)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._slots.release()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing: a client that goes away or is too slow is its own affair."""
+
+
+class MetricsServer:
+    """Serves the metrics of a View until ``close``.
+
+    Parameters
+    ----------
+    listen : address and port; port 0 takes a free one
+    view : the counters
+    reload : called for POST /-/reload
+
+    Attributes
+    ----------
+    port : the port in use
+
+    Raises
+    ------
+    UsageError
+        The address cannot be listened on.
+    """
+
+    def __init__(self, listen: tuple[str, int], view: View, reload: Callable[[], None]) -> None:
+        registry = CollectorRegistry()
+        registry.register(Collector(view))
+        self._metrics = make_wsgi_app(registry, disable_compression=True)
+        self._view = view
+        self._reload = reload
+        try:
+            self._server = _Server(listen, _Handler)
+        except OSError as error:
+            raise UsageError(f"metrics.listen {listen[0]}:{listen[1]}: {error.strerror or error}") from error
+        self._server.set_app(self._answer)
+        self.port = int(self._server.server_address[1])
+        self._thread = threading.Thread(target=self._server.serve_forever, name="metrics", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._server.shutdown()
+        self._server.server_close()
+
+    def _answer(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        path, method = environ.get("PATH_INFO", "/"), environ.get("REQUEST_METHOD", "GET")
+        if path == "/-/reload":
+            if method != "POST":
+                return _say(start_response, HTTPStatus.METHOD_NOT_ALLOWED, "use POST\n")
+            self._reload()
+            return _say(start_response, HTTPStatus.OK, "the settings will be read again\n")
+        if method not in ("GET", "HEAD"):
+            return _say(start_response, HTTPStatus.METHOD_NOT_ALLOWED, "use GET\n")
+        if path == "/metrics":
+            answer: Iterable[bytes] = self._metrics(environ, start_response)
+            return answer
+        if path == "/-/healthy":
+            return _say(start_response, HTTPStatus.OK, "healthy\n")
+        if path == "/-/ready":
+            up = self._view.health.up
+            status = HTTPStatus.OK if up else HTTPStatus.SERVICE_UNAVAILABLE
+            return _say(start_response, status, "ready\n" if up else "the interface cannot be read\n")
+        if path == "/":
+            return _say(start_response, HTTPStatus.OK, page(self._view), "text/html; charset=utf-8")
+        return _say(start_response, HTTPStatus.NOT_FOUND, "no such page; see /\n")
+
+
+def _say(start_response: Any, status: HTTPStatus, text: str, kind: str = "text/plain; charset=utf-8") -> list[bytes]:
+    body = text.encode()
+    start_response(f"{status.value} {status.phrase}", [("Content-Type", kind), ("Content-Length", str(len(body)))])
+    return [body]
+
+
+def page(view: View) -> str:
+    """Return the status page: the health of the capture, and applications by bytes."""
+    from flowclass.sinks.table import rows_of
+
+    health, stats = view.health, view.stats
+    facts = [
+        ("interface", f"{health.interface} ({'up' if health.up else 'down'})"),
+        ("packets read", f"{int(stats['packets_read']):,}"),
+        ("packets dropped by the kernel", f"{health.dropped:,}"),
+        ("flows now", f"{view.live_flows():,} of {view.table_size:,}"),
+        ("model", view.model[0]),
+        *((f"records to {sink.name}", f"{sink.written:,}, lost {sink.lost:,}") for sink in health.sinks),
+    ]
+    lines = "".join(f"<tr><th>{html.escape(name)}<td>{html.escape(value)}" for name, value in facts)
+    apps = "".join(
+        f"<tr><td>{html.escape(row.app)}<td>{row.flows:,}<td>{row.packets:,}<td>{row.bytes:,}"
+        for row in rows_of(view.totals)
+    )
+    return (
+        "<!doctype html><meta charset=utf-8><title>flowclass</title>"
+        "<style>body{font:16px sans-serif;margin:2em}th{text-align:left;padding-right:1em}"
+        "td{padding-right:1em}</style><h1>flowclass</h1>"
+        f"<table>{lines}</table><h2>Flows that have ended</h2>"
+        f"<table><tr><th>application<th>flows<th>packets<th>bytes{apps}</table>"
+        '<p><a href="/metrics">metrics</a> · <a href="/-/healthy">healthy</a> · <a href="/-/ready">ready</a>'
+    )
