@@ -13,10 +13,12 @@ from enum import IntEnum
 from pathlib import Path
 
 from flowclass.apps._fused import APPS, REASONS
+from flowclass.config.load import sample
 from flowclass.config.schema import SETTINGS
 from flowclass.features.feature import schema_id
 from flowclass.features.row import FEATURES
 from flowclass.flow.record import FLOW_FIELDS
+from flowclass.metrics.catalog import METRICS
 from flowclass.model.verdict import VERDICT_FIELDS
 from flowclass.record.field import Field
 from flowclass.record.packet import PACKET_FIELDS, PACKET_REF_FIELDS
@@ -154,11 +156,26 @@ def settings() -> str:
     )
 
 
+def metrics() -> str:
+    """Return the page of metrics."""
+    rows = [
+        (f"`{m.name}{'_total' if m.type == 'counter' else ''}`", m.type, ", ".join(m.labels) or "–", m.doc)
+        for m in METRICS
+    ]
+    body = (
+        "What `flowclass run` serves under `/metrics`. Label values are closed sets: applications and kinds,\n"
+        "statuses, anomalies and end reasons as in [the account](account.md).\n\n"
+    )
+    return page("Metrics", body + table(("metric", "type", "labels", "meaning"), rows), "flowclass/metrics/catalog.py")
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "flow-record.md": flow_record,
     "flow.schema.json": lambda: json.dumps(json_schema(), indent=2) + "\n",
     "records.md": records,
     "account.md": vocabularies,
+    "metrics.md": metrics,
+    "flowclass.toml": sample,
     "evidence.md": reasons,
     "features.md": features,
     "settings.md": settings,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import mmap
 import os
+import re
 import select
 import socket
 import struct
@@ -51,6 +52,7 @@ IDLE_MS = 250
 LONGEST_FRAME = 65_535
 #: ``ret #n`` of classic BPF.
 BPF_RET = 0x06
+_VLAN = re.compile(r"\bvlan\b")
 
 
 @dataclass(frozen=True)
@@ -151,7 +153,7 @@ class RingSource:
             )
         if chosen.fanout is not None:
             how = PACKET_FANOUT_HASH | PACKET_FANOUT_FLAG_DEFRAG
-            self._socket.setsockopt(SOL_PACKET, PACKET_FANOUT, chosen.fanout & 0xFFFF | how << 16)
+            self._socket.setsockopt(SOL_PACKET, PACKET_FANOUT, struct.pack("@HH", chosen.fanout & 0xFFFF, how))
 
     def _attach(self, instructions: Any) -> None:
         """Give the kernel a filter program (struct sock_fprog)."""
@@ -223,6 +225,11 @@ def _program(text: str | None, linktype: int, snap_bytes: int) -> Any:
     """Return BPF instructions that accept what the filter accepts, up to so many bytes."""
     if text is None:
         return [(BPF_RET, 0, 0, snap_bytes)]
+    if _VLAN.search(text):
+        raise UsageError(
+            f"filter {text!r}: the kernel takes VLAN tags off before it filters, so `vlan` finds nothing: leave it "
+            "out, tagged frames are found without"
+        )
     try:
         rows = compile_filter(text, linktype)
     except FilterError as error:

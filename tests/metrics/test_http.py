@@ -1,0 +1,133 @@
+"""The HTTP side: pages, methods, health, and clients that are slow, many or rude."""
+
+from __future__ import annotations
+
+import socket
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
+from prometheus_client.parser import text_string_to_metric_families as parse_text
+
+from flowclass.errors import UsageError
+from flowclass.metrics.catalog import METRICS
+from flowclass.metrics.collector import Health, SinkHealth, View
+from flowclass.metrics.http import MOST_REQUESTS, MetricsServer, parse_listen
+from flowclass.record.stats import STATS
+from flowclass.record.status import Status
+from flowclass.record.verdict import App, Kind
+from flowclass.sinks.totals import new_totals
+
+
+@pytest.fixture
+def view() -> View:
+    stats = np.zeros(1, STATS)[0]
+    stats["packets_read"] = 12
+    stats["ignored_packets"][Status.NOT_IP] = 5
+    totals = new_totals()
+    totals[App.VIBER, Kind.CALL_MEDIA]["flows"] = 3
+    health = Health("eth7", up=True, sinks=[SinkHealth("jsonl", written=9)])
+    return View(health, stats, totals, lambda: 4, 100, ("pack", "ab", "cd"))
+
+
+@pytest.fixture
+def reloads() -> list[int]:
+    return []
+
+
+@pytest.fixture
+def server(view: View, reloads: list[int]) -> Iterator[MetricsServer]:
+    made = MetricsServer(("127.0.0.1", 0), view, lambda: reloads.append(1))
+    yield made
+    made.close()
+
+
+def get(server: MetricsServer, path: str, method: str = "GET", **headers: str) -> tuple[int, str]:
+    """Return status and text of a page."""
+    request = urllib.request.Request(f"http://127.0.0.1:{server.port}{path}", method=method, headers=headers)
+    try:
+        with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310  our own server
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def test_metrics_hold_each_family_of_the_catalogue_and_the_counts(server: MetricsServer) -> None:
+    families = {family.name: family for family in parse_text(get(server, "/metrics")[1])}
+    assert set(families) == {metric.name for metric in METRICS}
+    samples = {
+        (sample.name, *sample.labels.values()): sample.value
+        for family in families.values()
+        for sample in family.samples
+    }
+    assert samples["flowclass_read_packets_total",] == 12
+    assert samples["flowclass_ignored_packets_total", "not-ip"] == 5
+    assert samples["flowclass_flows_labelled_total", "viber", "call-media"] == 3
+    assert samples["flowclass_records_written_total", "jsonl"] == 9
+    assert samples["flowclass_flows_active",] == 4
+
+
+def test_openmetrics_when_asked(server: MetricsServer) -> None:
+    status, text = get(server, "/metrics", Accept="application/openmetrics-text; version=1.0.0")
+    assert status == 200
+    assert text.endswith("# EOF\n")
+    assert {family.name for family in parse_openmetrics(text)} == {metric.name for metric in METRICS}
+
+
+def test_readiness_follows_the_interface(server: MetricsServer, view: View) -> None:
+    assert get(server, "/-/ready") == (200, "ready\n")
+    view.health.up = False
+    assert get(server, "/-/ready")[0] == 503
+    assert get(server, "/-/healthy") == (200, "healthy\n")
+
+
+def test_reload_wants_post(server: MetricsServer, reloads: list[int]) -> None:
+    assert get(server, "/-/reload")[0] == 405
+    assert reloads == []
+    assert get(server, "/-/reload", "POST")[0] == 200
+    assert reloads == [1]
+
+
+@pytest.mark.parametrize(("path", "method", "status"), [("/nowhere", "GET", 404), ("/metrics", "DELETE", 405)])
+def test_what_is_not_served(server: MetricsServer, path: str, method: str, status: int) -> None:
+    assert get(server, path, method)[0] == status
+
+
+def test_the_status_page_tells_people(server: MetricsServer) -> None:
+    status, text = get(server, "/")
+    assert status == 200
+    for part in ("eth7 (up)", "<td>viber<td>3<td>", '<a href="/metrics">'):
+        assert part in text
+
+
+def test_silent_and_many_clients_do_not_stall_a_scrape(server: MetricsServer) -> None:
+    idle = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(MOST_REQUESTS - 2)]
+    started = time.monotonic()
+    assert get(server, "/metrics")[0] == 200
+    assert time.monotonic() - started < 5
+    for connection in idle:
+        connection.close()
+
+
+def test_a_request_line_without_end_is_refused(server: MetricsServer) -> None:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=5) as rude:
+        rude.sendall(b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\n\r\n")
+        assert b" 414 " in rude.recv(1000)
+    assert get(server, "/-/healthy")[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("text", "found"), [("127.0.0.1:9799", ("127.0.0.1", 9799)), ("[::1]:1", ("::1", 1)), (":80", ("", 80))]
+)
+def test_parse_listen(text: str, found: tuple[str, int]) -> None:
+    assert parse_listen(text) == found
+
+
+@pytest.mark.parametrize("text", ["9799", "host:", "host:x", "host:70000"])
+def test_parse_listen__names_the_mistake(text: str) -> None:
+    with pytest.raises(UsageError, match="expected address:port"):
+        parse_listen(text)
