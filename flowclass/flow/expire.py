@@ -42,16 +42,27 @@ def has_expired(flow: Any, now_ns: int, meter: Any) -> Any:
 
 
 @kernel
-def stream_packets(streams: Any, body: Any, counts: Any) -> None:
-    """Sum the packets of the flow's confirmed streams by direction."""
-    counts[0] = 0
-    counts[1] = 0
+def sum_streams(streams: Any, body: Any, out: Any) -> None:
+    """Sum up the flow's confirmed media streams by direction."""
+    for direction in range(2):
+        out["stream_packets"][direction] = 0
+        out["stream_expected"][direction] = 0
+        out["media_first_ns"][direction] = 0
+        out["media_last_ns"][direction] = 0
     at = int64(body["stream_head"])
     while at >= 0:
         stream = streams[at]
-        if stream["state"] == CONFIRMED:
-            counts[int64(stream["direction"])] += stream["packets"]
         at = int64(stream["next"])
+        if stream["state"] != CONFIRMED:
+            continue
+        direction = int64(stream["direction"])
+        first, last = int64(stream["first_ns"]), int64(stream["last_ns"])
+        out["stream_packets"][direction] += stream["packets"]
+        out["stream_expected"][direction] += np.uint32(int64(stream["max_seq"]) - int64(stream["base_seq"]) + 1)
+        if out["media_first_ns"][direction] == 0 or first < out["media_first_ns"][direction]:
+            out["media_first_ns"][direction] = first
+        if last > out["media_last_ns"][direction]:
+            out["media_last_ns"][direction] = last
 
 
 @kernel
@@ -95,12 +106,11 @@ def hand_out(state: Any, row: int, reason: int) -> None:
     out["also"] = body["also"]
     out["streams"] = body["streams"]
     out["resolved_app"] = body["resolved_app"]
-    out["slot"] = row
     for direction in range(2):
         out["packets"][direction] = body["packets"][direction]
         out["bytes"][direction] = body["bytes"][direction]
         out["tcp_flags"][direction] = body["tcp_flags"][direction]
-    stream_packets(state.streams, body, out["stream_packets"])
+    sum_streams(state.streams, body, out)
     out["kind"] = final_kind(body, out)
     out["depth"] = body["depth"]
     for layer in range(out["tunnel_kind"].size):

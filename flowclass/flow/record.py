@@ -181,13 +181,15 @@ FLOW_FIELDS = (
     Field("also", "u1", "App of the look-alike that remains possible, or UNKNOWN"),
     Field("streams", "u1", "media streams confirmed, saturating"),
     Field("stream_packets", "u4", "packets of confirmed media streams by direction", shape=(2,)),
+    Field("stream_expected", "u4", "packets that those streams' sequence numbers span", shape=(2,)),
+    Field("media_first_ns", "i8", "first packet of those streams, 0 when there are none", "ns", shape=(2,)),
+    Field("media_last_ns", "i8", "latest packet of those streams", "ns", shape=(2,)),
     Field("resolved_app", "u1", "App whose host name had been resolved to the address, or UNKNOWN"),
     Field("depth", "u1", "tunnel layers"),
     Field("tunnel_kind", "u1", "TunnelKind a layer", shape=(TUNNEL_PATH_LENGTH,)),
     Field("tunnel_id", "u4", "its id", shape=(TUNNEL_PATH_LENGTH,)),
     Field("reasons", "u4", "each application's reason bits, in catalog order", shape=(REASON_WORDS,)),
     Field("features_row", "i4", "row of the feature matrix handed out with this batch, or -1 when evidence decided"),
-    Field("slot", "i4", "row the flow had in the table"),
 )
 
 METER_FIELDS = (
