@@ -11,6 +11,8 @@ from typing import BinaryIO
 
 import numpy as np
 
+from flowclass.calls.assembler import Assembler
+from flowclass.calls.record import Call
 from flowclass.capture.block import PacketBlock
 from flowclass.capture.source import Source, open_source
 from flowclass.features.row import FEATURE_COUNT
@@ -22,6 +24,11 @@ from flowclass.model.classify import Classifier
 
 #: Takes (FLOW[n], VERDICT[n], capture name); the arrays are valid during the call only.
 BatchTaker = Callable[[np.ndarray, np.ndarray, str], None]
+#: Takes calls that ended.
+CallTaker = Callable[[list[Call]], None]
+NS_PER_S = 1_000_000_000
+#: How often calls are looked at for their end.
+CALLS_SWEEP_NS = 10 * NS_PER_S
 
 
 @dataclass
@@ -47,6 +54,7 @@ def analyze(
     settings: MeterSettings | None = None,
     model: ModelBundle | None = None,
     bpf: str | None = None,
+    on_calls: CallTaker | None = None,
 ) -> Result:
     """Read captures as one, in time order, and hand every flow with its verdict to ``on_batch``.
 
@@ -59,7 +67,7 @@ def analyze(
     """
     source = open_source(inputs, bpf=bpf)
     try:
-        return analyze_source(source, on_batch, settings=settings, model=model)
+        return analyze_source(source, on_batch, settings=settings, model=model, on_calls=on_calls)
     finally:
         source.close()
 
@@ -70,9 +78,10 @@ def analyze_source(
     *,
     settings: MeterSettings | None = None,
     model: ModelBundle | None = None,
+    on_calls: CallTaker | None = None,
 ) -> Result:
     """Do the work of `analyze` on an open source."""
-    pipeline = Pipeline(source.name, on_batch, settings=settings, model=model)
+    pipeline = Pipeline(source.name, on_batch, settings=settings, model=model, on_calls=on_calls)
     for block in source.blocks():
         pipeline.add(block)
     pipeline.drain()
@@ -87,6 +96,7 @@ class Pipeline:
     ----------
     name : what ``on_batch`` is told as the capture's name
     on_batch : takes the flows that ended
+    on_calls : takes the calls that ended; None leaves calls alone
     settings, model : defaults are used for None
 
     Attributes
@@ -102,9 +112,19 @@ class Pipeline:
         *,
         settings: MeterSettings | None = None,
         model: ModelBundle | None = None,
+        on_calls: CallTaker | None = None,
     ) -> None:
         self.name = name
         self.meter = FlowMeter(settings)
+        self.calls: Assembler | None = None
+        self._on_calls = on_calls
+        self._now_ns = 0
+        self._calls_swept_ns = 0
+        if on_calls is not None:
+            limits = self.meter.settings
+            self.calls = Assembler(
+                name, round(limits.idle_timeout_s * NS_PER_S), round(limits.active_timeout_s * NS_PER_S)
+            )
         self.use(model or load_default())
         self._on_batch = on_batch
 
@@ -121,16 +141,35 @@ class Pipeline:
 
     def add(self, block: PacketBlock) -> None:
         """Meter a block; hand on flows that ended, once there are enough of them."""
+        if self.calls is not None and len(block.refs):
+            if self.calls.first_ns is None:
+                self.calls.first_ns = int(block.refs["ts_ns"][0])
+            self._now_ns = max(self._now_ns, int(block.refs["ts_ns"][-1]))
         self._hand_on(self.meter.add(block.data, block.refs, block.first_frame))
+        self._sweep_calls(block.now_ns)
 
     def sweep(self, now_ns: int) -> None:
         """End what has been silent too long at ``now_ns``, and hand on all flows that ended."""
         self._hand_on(self.meter.sweep(now_ns))
+        self._sweep_calls(now_ns)
 
     def drain(self) -> None:
-        """End all flows and hand them on."""
+        """End all flows and calls and hand them on."""
         self._hand_on(self.meter.drain())
+        if self.calls is not None and self._on_calls is not None:
+            self._on_calls(self.calls.drain(self._now_ns))
+
+    def _sweep_calls(self, now_ns: int) -> None:
+        if self.calls is None or self._on_calls is None or now_ns - self._calls_swept_ns < CALLS_SWEEP_NS:
+            return
+        self._calls_swept_ns = now_ns
+        given = self.calls.sweep(now_ns)
+        if given:
+            self._on_calls(given)
 
     def _hand_on(self, batches: Iterator[FlowBatch]) -> None:
         for batch in batches:
-            self._on_batch(batch.flows, self._classifier.classify(batch.flows, batch.features), self.name)
+            verdicts = self._classifier.classify(batch.flows, batch.features)
+            self._on_batch(batch.flows, verdicts, self.name)
+            if self.calls is not None:
+                self.calls.add(batch.flows, verdicts)

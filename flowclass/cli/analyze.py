@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 from flowclass.errors import CaptureError
 
 if TYPE_CHECKING:
+    from flowclass.calls.record import Call
     from flowclass.flow.state import MeterSettings
     from flowclass.model.bundle import ModelBundle
-    from flowclass.pipeline import Result
+    from flowclass.pipeline import CallTaker, Result
     from flowclass.sinks.sink import Sink
 
 SUMMARY = "label the flows of captures"
@@ -31,6 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--flows", metavar="FILE", help="write one record a flow; - is standard output, without the table"
     )
+    parser.add_argument(
+        "--calls", metavar="FILE", help="write one record a call (.jsonl, .csv, .parquet), and a table of calls"
+    )
     parser.add_argument("--format", choices=("jsonl", "csv", "parquet"), help="of --flows; else its ending decides")
     parser.add_argument("--separate", action="store_true", help="treat each input as a capture of its own")
     parser.add_argument("--stats", action="store_true", help="print the account of packets after the table")
@@ -44,6 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Analyze the inputs; return the exit code."""
+    from flowclass.calls.summary import CallSummary
     from flowclass.cli.account import add_up, balances, lines_of
     from flowclass.cli.progress import Progress, announce_compilation
     from flowclass.sinks.sink import open_sink
@@ -65,14 +70,28 @@ def run(arguments: argparse.Namespace) -> int:
                 sink.write(flows, verdicts, capture)
             progress.add(len(flows))
 
-        results, failures = analyze_all(arguments, take, settings, bundle)
+        on_calls = None
+        if arguments.calls is not None:
+            from flowclass.sinks.callfile import CallFile
+
+            call_file = CallFile(arguments.calls)
+            closing.callback(call_file.close)
+            calls = CallSummary()
+
+            def on_calls(ended: list[Call]) -> None:
+                call_file.write(ended)
+                calls.add(ended)
+
+        results, failures = analyze_all(arguments, take, settings, bundle, on_calls)
     for problem in [*(problem for result in results for problem in result.problems), *failures]:
         print(f"flowclass: {problem}", file=sys.stderr)
     if not results:
         return FAILURE
-    records_on_stdout = arguments.flows == "-"
+    records_on_stdout = "-" in (arguments.flows, arguments.calls)
     if not records_on_stdout:
         print_table(summary.rows(), sys.stdout, colour=wants_colour(no_color=arguments.no_color))
+        if arguments.calls is not None:
+            print("", *calls.lines(), sep="\n")
     total = add_up([result.stats for result in results])
     if arguments.stats:
         print(*lines_of(total), sep="\n", file=sys.stderr if records_on_stdout else sys.stdout)
@@ -83,7 +102,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def analyze_all(
-    arguments: argparse.Namespace, take: Any, settings: MeterSettings, bundle: ModelBundle | None
+    arguments: argparse.Namespace,
+    take: Any,
+    settings: MeterSettings,
+    bundle: ModelBundle | None,
+    on_calls: CallTaker | None = None,
 ) -> tuple[list[Result], list[str]]:
     """Return the results, one a capture, and what was wrong with captures that could not be read at all.
 
@@ -95,7 +118,9 @@ def analyze_all(
     results, failures = [], []
     for inputs in captures:
         try:
-            results.append(analyze(inputs, take, settings=settings, model=bundle, bpf=arguments.filter))
+            results.append(
+                analyze(inputs, take, settings=settings, model=bundle, bpf=arguments.filter, on_calls=on_calls)
+            )
         except CaptureError as error:
             if len(captures) == 1:
                 raise

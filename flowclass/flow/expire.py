@@ -61,8 +61,7 @@ def sum_streams(streams: Any, body: Any, out: Any) -> None:
         out["stream_expected"][direction] += np.uint32(int64(stream["max_seq"]) - int64(stream["base_seq"]) + 1)
         if out["media_first_ns"][direction] == 0 or first < out["media_first_ns"][direction]:
             out["media_first_ns"][direction] = first
-        if last > out["media_last_ns"][direction]:
-            out["media_last_ns"][direction] = last
+        out["media_last_ns"][direction] = max(int64(out["media_last_ns"][direction]), last)
 
 
 @kernel
