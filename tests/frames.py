@@ -67,10 +67,21 @@ def tcp(
     return Frame(ts_ns, ip(src, dst, 6, head + payload))
 
 
-def rtp(seq: int, timestamp: int, ssrc: int, payload: bytes, *, payload_type: int = 96, marker: int = 0) -> bytes:
-    """Return an RTP packet (RFC 3550 §5.1)."""
-    head = struct.pack("!BBHII", 0x80, marker << 7 | payload_type, seq & 0xFFFF, timestamp & 0xFFFFFFFF, ssrc)
-    return head + payload
+def rtp(
+    seq: int,
+    timestamp: int,
+    ssrc: int,
+    payload: bytes,
+    *,
+    payload_type: int = 96,
+    marker: int = 0,
+    profile: int = 0,
+) -> bytes:
+    """Return an RTP packet (RFC 3550 §5.1), with a header extension of one word where a profile is given."""
+    first = 0x90 if profile else 0x80
+    head = struct.pack("!BBHII", first, marker << 7 | payload_type, seq & 0xFFFF, timestamp & 0xFFFFFFFF, ssrc)
+    extension = struct.pack("!HHI", profile, 1, 0x10FF0000) if profile else b""
+    return head + extension + payload
 
 
 def block_of(frames: list[Frame]) -> tuple[np.ndarray, np.ndarray]:

@@ -20,6 +20,7 @@ from flowclass.apps import (
     messenger,
     other,
     other_stream,
+    rtp,
     services,
     signal,
     sip,
@@ -65,6 +66,7 @@ MODULES = (
     "services",
     "other",
     "other_stream",
+    "rtp",
 )
 APPS = (
     skype.APP,
@@ -90,6 +92,7 @@ APPS = (
     services.APP,
     other.APP,
     other_stream.APP,
+    rtp.APP,
 )
 REASONS = (
     skype.REASONS,
@@ -115,6 +118,7 @@ REASONS = (
     services.REASONS,
     other.REASONS,
     other_stream.REASONS,
+    rtp.REASONS,
 )
 REASON_WORDS = len(MODULES)
 _REASONS_FIELD = Field("reasons", "u4", "bit set of the application's Reasons")
@@ -143,6 +147,7 @@ APPS_STATE = np.dtype(
         ("services", dtype_of((_REASONS_FIELD, *services.STATE))),
         ("other", dtype_of((_REASONS_FIELD, *other.STATE))),
         ("other_stream", dtype_of((_REASONS_FIELD, *other_stream.STATE))),
+        ("rtp", dtype_of((_REASONS_FIELD, *rtp.STATE))),
     ],
     align=True,
 )
@@ -169,6 +174,7 @@ WEBRTC_DECISIVE = decisive(webrtc.REASONS)
 SERVICES_DECISIVE = decisive(services.REASONS)
 OTHER_DECISIVE = decisive(other.REASONS)
 OTHER_STREAM_DECISIVE = decisive(other_stream.REASONS)
+RTP_DECISIVE = decisive(rtp.REASONS)
 #: Bit set of the modules that listen, by MessageKind.
 LISTENERS = np.array(
     [
@@ -316,7 +322,7 @@ def observe_apps(data: Any, pkt: Any, msg: Any, direction: int, apps_state: Any)
             if found:
                 fresh |= found & ~int(apps_state["sip"]["reasons"]) & SIP_DECISIVE
                 apps_state["sip"]["reasons"] |= np.uint32(found)
-    if listeners & 0x7c0000:
+    if listeners & 0xfc0000:
         if listeners & 0x40000:
             found = tunnels.observe(data, pkt, msg, direction, apps_state["tunnels"])
             if found:
@@ -342,6 +348,90 @@ def observe_apps(data: Any, pkt: Any, msg: Any, direction: int, apps_state: Any)
             if found:
                 fresh |= found & ~int(apps_state["other_stream"]["reasons"]) & OTHER_STREAM_DECISIVE
                 apps_state["other_stream"]["reasons"] |= np.uint32(found)
+        if listeners & 0x800000:
+            found = rtp.observe(data, pkt, msg, direction, apps_state["rtp"])
+            if found:
+                fresh |= found & ~int(apps_state["rtp"]["reasons"]) & RTP_DECISIVE
+                apps_state["rtp"]["reasons"] |= np.uint32(found)
+    return 1 if fresh else 0
+
+
+@kernel
+def add_reason(apps_state: Any, word: int, found: int) -> int:
+    """Set reason bits of the application at catalog position ``word``; return 1 when a decisive one is new."""
+    fresh = 0
+    if word == 0:
+        fresh = found & ~int(apps_state["skype"]["reasons"]) & SKYPE_DECISIVE
+        apps_state["skype"]["reasons"] |= np.uint32(found)
+    elif word == 1:
+        fresh = found & ~int(apps_state["teams"]["reasons"]) & TEAMS_DECISIVE
+        apps_state["teams"]["reasons"] |= np.uint32(found)
+    elif word == 2:
+        fresh = found & ~int(apps_state["messenger"]["reasons"]) & MESSENGER_DECISIVE
+        apps_state["messenger"]["reasons"] |= np.uint32(found)
+    elif word == 3:
+        fresh = found & ~int(apps_state["whatsapp"]["reasons"]) & WHATSAPP_DECISIVE
+        apps_state["whatsapp"]["reasons"] |= np.uint32(found)
+    elif word == 4:
+        fresh = found & ~int(apps_state["viber"]["reasons"]) & VIBER_DECISIVE
+        apps_state["viber"]["reasons"] |= np.uint32(found)
+    elif word == 5:
+        fresh = found & ~int(apps_state["telegram"]["reasons"]) & TELEGRAM_DECISIVE
+        apps_state["telegram"]["reasons"] |= np.uint32(found)
+    elif word == 6:
+        fresh = found & ~int(apps_state["signal"]["reasons"]) & SIGNAL_DECISIVE
+        apps_state["signal"]["reasons"] |= np.uint32(found)
+    elif word == 7:
+        fresh = found & ~int(apps_state["zoom"]["reasons"]) & ZOOM_DECISIVE
+        apps_state["zoom"]["reasons"] |= np.uint32(found)
+    elif word == 8:
+        fresh = found & ~int(apps_state["discord"]["reasons"]) & DISCORD_DECISIVE
+        apps_state["discord"]["reasons"] |= np.uint32(found)
+    elif word == 9:
+        fresh = found & ~int(apps_state["meet"]["reasons"]) & MEET_DECISIVE
+        apps_state["meet"]["reasons"] |= np.uint32(found)
+    elif word == 10:
+        fresh = found & ~int(apps_state["line"]["reasons"]) & LINE_DECISIVE
+        apps_state["line"]["reasons"] |= np.uint32(found)
+    elif word == 11:
+        fresh = found & ~int(apps_state["kakaotalk"]["reasons"]) & KAKAOTALK_DECISIVE
+        apps_state["kakaotalk"]["reasons"] |= np.uint32(found)
+    elif word == 12:
+        fresh = found & ~int(apps_state["imo"]["reasons"]) & IMO_DECISIVE
+        apps_state["imo"]["reasons"] |= np.uint32(found)
+    elif word == 13:
+        fresh = found & ~int(apps_state["snapchat"]["reasons"]) & SNAPCHAT_DECISIVE
+        apps_state["snapchat"]["reasons"] |= np.uint32(found)
+    elif word == 14:
+        fresh = found & ~int(apps_state["webex"]["reasons"]) & WEBEX_DECISIVE
+        apps_state["webex"]["reasons"] |= np.uint32(found)
+    elif word == 15:
+        fresh = found & ~int(apps_state["wechat"]["reasons"]) & WECHAT_DECISIVE
+        apps_state["wechat"]["reasons"] |= np.uint32(found)
+    elif word == 16:
+        fresh = found & ~int(apps_state["facetime"]["reasons"]) & FACETIME_DECISIVE
+        apps_state["facetime"]["reasons"] |= np.uint32(found)
+    elif word == 17:
+        fresh = found & ~int(apps_state["sip"]["reasons"]) & SIP_DECISIVE
+        apps_state["sip"]["reasons"] |= np.uint32(found)
+    elif word == 18:
+        fresh = found & ~int(apps_state["tunnels"]["reasons"]) & TUNNELS_DECISIVE
+        apps_state["tunnels"]["reasons"] |= np.uint32(found)
+    elif word == 19:
+        fresh = found & ~int(apps_state["webrtc"]["reasons"]) & WEBRTC_DECISIVE
+        apps_state["webrtc"]["reasons"] |= np.uint32(found)
+    elif word == 20:
+        fresh = found & ~int(apps_state["services"]["reasons"]) & SERVICES_DECISIVE
+        apps_state["services"]["reasons"] |= np.uint32(found)
+    elif word == 21:
+        fresh = found & ~int(apps_state["other"]["reasons"]) & OTHER_DECISIVE
+        apps_state["other"]["reasons"] |= np.uint32(found)
+    elif word == 22:
+        fresh = found & ~int(apps_state["other_stream"]["reasons"]) & OTHER_STREAM_DECISIVE
+        apps_state["other_stream"]["reasons"] |= np.uint32(found)
+    elif word == 23:
+        fresh = found & ~int(apps_state["rtp"]["reasons"]) & RTP_DECISIVE
+        apps_state["rtp"]["reasons"] |= np.uint32(found)
     return 1 if fresh else 0
 
 
@@ -371,3 +461,4 @@ def collect_reasons(apps_state: Any, words: Any) -> None:
     words[20] = apps_state["services"]["reasons"]
     words[21] = apps_state["other"]["reasons"]
     words[22] = apps_state["other_stream"]["reasons"]
+    words[23] = apps_state["rtp"]["reasons"]

@@ -15,6 +15,8 @@ An application is one module of ``flowclass.apps``. It declares
     a kernel: looks at one packet of a flow whose verdict is open and returns the bits of the Reasons it shows
     (0 most of the time), whether or not they were set before; the fused kernel notes them in ``state["reasons"]``.
     It reads ``data`` only within the packet's payload.
+``HABITS``
+    optional: a tuple of `flowclass.apps.habit.Habit`, what the application's RTP streams look like.
 
 ``flowclass.apps.fuse`` writes ``_fused.py`` from the modules named in ``flowclass.apps.catalog``.
 """

@@ -1,8 +1,8 @@
 """Host module: the list of applications, in order of precedence.
 
 Where two applications leave evidence of the same strength on one flow the earlier decides: named applications first,
-then SIP, tunnels, WebRTC of no nameable application, and last what is surely no call. The order of look-alikes matters
-only where their evidence is common, and then ``Reason.also`` names the other.
+then SIP, tunnels, WebRTC of no nameable application, what is surely no call, and last RTP that nothing else explains.
+The order of look-alikes matters only where their evidence is common, and then ``Reason.also`` names the other.
 """
 
 from __future__ import annotations
@@ -32,4 +32,5 @@ MODULES: tuple[str, ...] = (
     "services",
     "other",
     "other_stream",
+    "rtp",
 )

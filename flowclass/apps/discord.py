@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from flowclass.apps.app import Application, Reason, bits
+from flowclass.apps.habit import ONE_BYTE, Habit
 from flowclass.dissect.load import be64, u8
 from flowclass.dissect.rtp import payload_type
 from flowclass.jit import int64, kernel
@@ -54,8 +55,21 @@ REASONS = (
         "TLS server name of Discord",
         "suffix list above",
     ),
+    Reason(
+        "stream-habit",
+        Strength.STRONG,
+        Kind.CALL_MEDIA,
+        "RTP stream of Opus as payload type 120, or of its video, with an SSRC counted up from 1",
+        "FACTS §1.10; captures Discord 2020 and 2023",
+    ),
 )
-DISCOVERY, HEARTBEAT, VOICE, NAME = bits(REASONS)
+DISCOVERY, HEARTBEAT, VOICE, NAME, STREAM = bits(REASONS)
+#: SSRCs are handed out in order. Audio; VP8, H.264 and their retransmissions.
+_SSRC = (1, 0xFFFFFF)
+HABITS = (
+    Habit(STREAM, (120,), (480, 960, 1920, 2880), ONE_BYTE, _SSRC),
+    Habit(STREAM, (101, 103, 105), (), ONE_BYTE, _SSRC),
+)
 STATE = (
     Field("beats", "u1", "heartbeats, saturating"),
     Field("voices", "u1", "RTP packets of payload type 120, saturating"),

@@ -64,6 +64,14 @@ def observe_apps(data: Any, pkt: Any, msg: Any, direction: int, apps_state: Any)
     fresh = 0
 '''
 
+_ADD = '''
+
+@kernel
+def add_reason(apps_state: Any, word: int, found: int) -> int:
+    """Set reason bits of the application at catalog position ``word``; return 1 when a decisive one is new."""
+    fresh = 0
+'''
+
 _COLLECT = '''
 
 @kernel
@@ -80,6 +88,15 @@ def _call(index: int, name: str) -> str:
             if found:
                 fresh |= found & ~int({state}["reasons"]) & {name.upper()}_DECISIVE
                 {state}["reasons"] |= np.uint32(found)
+"""
+
+
+def _add(index: int, name: str) -> str:
+    """Return the lines that set reason bits of one application found otherwise than by ``observe``."""
+    state = f'apps_state["{name}"]["reasons"]'
+    return f"""    {"el" if index else ""}if word == {index}:
+        fresh = found & ~int({state}) & {name.upper()}_DECISIVE
+        {state} |= np.uint32(found)
 """
 
 
@@ -119,6 +136,9 @@ def fused_source(modules: Sequence[str] = MODULES) -> str:
         # One test for a whole group: most messages interest few applications.
         lines.append(f"    if listeners & {sum(1 << start + offset for offset in range(len(group))):#x}:\n")
         lines += [_call(start + offset, name) for offset, name in enumerate(group)]
+    lines.append("    return 1 if fresh else 0\n")
+    lines.append(_ADD)
+    lines += [_add(index, name) for index, name in enumerate(modules)]
     lines.append("    return 1 if fresh else 0\n")
     lines.append(_COLLECT)
     lines += [f'    words[{index}] = apps_state["{name}"]["reasons"]\n' for index, name in enumerate(modules)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flowclass.apps.app import Application, Reason, bits
+from flowclass.apps.habit import Habit
 from flowclass.dissect.load import be16, u8
 from flowclass.jit import int64, kernel
 from flowclass.record.field import Field
@@ -43,8 +44,18 @@ REASONS = (
         "TLS server name of LINE",
         "suffix list above",
     ),
+    Reason(
+        "stream-habit",
+        Strength.STRONG,
+        Kind.CALL_MEDIA,
+        "RTP stream with header extension 02 40",
+        "FACTS §1.11; capture line",
+    ),
 )
-SESSION, FRAMED, NAME = bits(REASONS)
+SESSION, FRAMED, NAME, STREAM = bits(REASONS)
+#: Extension profile of LINE's media stack.
+LINE_PROFILE = 0x0240
+HABITS = (Habit(STREAM, (96, 97, 98, 99, 100, 101, 102), (), LINE_PROFILE),)
 STATE = (Field("sessions", "u1", "session packets, saturating"), Field("framed", "u1", "framed packets, saturating"))
 
 APP_NUMBER = int(App.LINE)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flowclass.apps.app import Application, Reason, bits, mask
+from flowclass.apps.habit import FIRST_RANDOM_SSRC, LAST_SSRC, ONE_BYTE, Habit
 from flowclass.jit import int64, kernel
 from flowclass.record.message import MessageKind, Realm, StunAttribute
 from flowclass.record.verdict import App, Kind, Strength
@@ -56,8 +57,16 @@ REASONS = (
         "TURN on UDP port 40003, where Meta's relays of 2021 listened",
         "FACTS §1.4",
     ),
+    Reason(
+        "stream-habit",
+        Strength.STRONG,
+        Kind.CALL_MEDIA,
+        "RTP stream of payload type 96 in frames of 60 ms at 48 kHz",
+        "captures Messenger 2023",
+    ),
 )
-EDGE, REALM, NAME, PORT = bits(REASONS)
+EDGE, REALM, NAME, PORT, STREAM = bits(REASONS)
+HABITS = (Habit(STREAM, (96,), (2880, 17280), ONE_BYTE, (FIRST_RANDOM_SSRC, LAST_SSRC)),)
 STATE = ()
 
 APP_NUMBER = int(App.MESSENGER)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flowclass.apps.app import Application, Reason, bits, mask
+from flowclass.apps.habit import ANY, Habit
 from flowclass.dissect.rtp import payload_type, ssrc
 from flowclass.jit import int64, kernel
 from flowclass.record.field import Field
@@ -52,8 +53,18 @@ REASONS = (
         "TLS server name of Signal",
         "suffix list above",
     ),
+    Reason(
+        "stream-habit",
+        Strength.STRONG,
+        Kind.CALL_MEDIA,
+        "RTP stream with one of the fixed SSRCs 1001-1013 and 2001-2013",
+        "FACTS §1.7; captures Signal 2021 and 2023",
+    ),
 )
-REALM, SOURCE, ENF_FLOW, NAME = bits(REASONS)
+REALM, SOURCE, ENF_FLOW, NAME, STREAM = bits(REASONS)
+#: RingRTC numbers the caller's streams from 1001 and the callee's from 2001: audio, video, data, padding probes.
+_TYPES = (96, 97, 98, 99, 101, 102, 106, 107, 108, 109, 118, 119, 120, 121)
+HABITS = (Habit(STREAM, _TYPES, (), ANY, (1001, 1013)), Habit(STREAM, _TYPES, (), ANY, (2001, 2013)))
 STATE = (Field("sources", "u1", "RTP packets with a fixed SSRC, saturating"),)
 
 APP_NUMBER = int(App.SIGNAL)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flowclass.apps.app import Application, Reason, bits
+from flowclass.apps.habit import ONE_BYTE, Habit
 from flowclass.apps.microsoft import (
     ATTRIBUTES,
     IMPLEMENTATION,
@@ -73,8 +74,23 @@ REASONS = (
         also=App.SKYPE,
     ),
     Reason("server-name", Strength.CERTAIN, Kind.MESSAGING, "TLS server name of Teams", "suffix list above"),
+    Reason(
+        "stream-habit",
+        Strength.STRONG,
+        Kind.CALL_MEDIA,
+        "RTP stream with a payload type, step and extension of the media stack and an SSRC of 16 bits",
+        "FACTS §1.1, §1.2; captures Teams and Skype 2020 and 2023",
+        also=App.SKYPE,
+    ),
 )
-IMPLEMENTATION_7, ATTRIBUTE, MULTIPLEXED, UUID, FRAMES, NAME = bits(REASONS)
+IMPLEMENTATION_7, ATTRIBUTE, MULTIPLEXED, UUID, FRAMES, NAME, STREAM = bits(REASONS)
+#: SSRCs are small numbers. SILK and Satin (16 and 48 kHz, frames of 20, 60 and 100 ms), video and its FEC.
+_SSRC = (1, 0xFFFF)
+HABITS = (
+    Habit(STREAM, (97, 108), (960, 2880, 4800), ONE_BYTE, _SSRC),
+    Habit(STREAM, (103, 104), (160, 320, 640, 960), ONE_BYTE, _SSRC),
+    Habit(STREAM, (122, 123), (), ONE_BYTE, _SSRC),
+)
 STATE = (Field("frames", "u1", "multiplexed or private frames seen, saturating"),)
 
 APP_NUMBER = int(App.TEAMS)

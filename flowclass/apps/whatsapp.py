@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flowclass.apps.app import Application, Reason, bits, mask
+from flowclass.apps.habit import FIRST_RANDOM_SSRC, LAST_SSRC, NONE, Habit
 from flowclass.dissect.load import be16, u8
 from flowclass.jit import int64, kernel
 from flowclass.record.message import HEAD_BYTES, MessageKind, StunAttribute
@@ -75,8 +76,21 @@ REASONS = (
         'the ASCII word "health" as a whole datagram, as the builds of 2019 sent to relays',
         "FACTS §1.3",
     ),
+    Reason(
+        "stream-habit",
+        Strength.STRONG,
+        Kind.CALL_MEDIA,
+        "RTP stream with header extension DE BE, or of payload type 120 at 16 kHz without one",
+        "FACTS §1.3; captures WhatsApp 2015, 2019 and 2023",
+    ),
 )
-TOKEN, CALL_TYPE, CLOCK, BARE_CHECK, CHAT, NAME, HEALTH = bits(REASONS)
+TOKEN, CALL_TYPE, CLOCK, BARE_CHECK, CHAT, NAME, HEALTH, STREAM = bits(REASONS)
+#: Extension profile of the builds from 2020 on.
+DEBE = 0xDEBE
+HABITS = (
+    Habit(STREAM, tuple(range(96, 128)), (), DEBE),
+    Habit(STREAM, (120,), (320, 640, 960, 1280, 1920, 2560), NONE, (FIRST_RANDOM_SSRC, LAST_SSRC)),
+)
 STATE = ()
 
 APP_NUMBER = int(App.WHATSAPP)

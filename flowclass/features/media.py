@@ -25,6 +25,8 @@ LARGEST_STEP = 270_000.0
 #: More packets a second than any stream sends: they came in one burst of the capture.
 LARGEST_RATE = 10_000.0
 NS_PER_MS = 1e6
+#: Profiles of one-byte and of two-byte header extensions; the latter's last four bits are free (RFC 8285 §4.2, §4.3).
+ONE_BYTE_PROFILE, TWO_BYTE_PROFILE, TWO_BYTE_MASK = 0xBEDE, 0x1000, 0xFFF0
 
 FEATURES = (
     Feature("media_streams", "", "confirmed RTP streams", _RTP),
@@ -38,7 +40,9 @@ FEATURES = (
     Feature("media_step_repeats", "", "share of its packets that repeated the step before", _STEPS),
     Feature("media_clock", "kHz", "RTP time over arrival time of the main stream", _STEPS),
     Feature("media_markers", "", "share of its packets with the marker bit", _RTP),
-    Feature("media_extension", "", "RTP header extension of the main stream, 0 for none", _RTP),
+    Feature(
+        "media_extension", "", "header extension of the main stream: 0 none, 1 one-byte, 2 two-byte, 3 other", _RTP
+    ),
     Feature("media_loss", "", "share of its sequence numbers never seen", _RTP),
     Feature("media_reordered", "", "share of its packets that came late", _RTP),
     Feature("media_size", "byte", "mean RTP packet of the main stream", _STEPS),
@@ -46,9 +50,19 @@ FEATURES = (
     Feature("media_ssrc_bits", "bit", "length of its SSRC as a number", "FACTS §1.2: Teams uses small SSRCs"),
     Feature("media_other_type", "", "payload type of the other stream; -1 without one", _TYPES),
     Feature("media_other_step", "tick", "timestamp step of the other stream", _STEPS),
-    Feature("media_other_extension", "", "RTP header extension of the other stream", _RTP),
+    Feature("media_other_extension", "", "header extension of the other stream, as above", _RTP),
     Feature("media_same_type", "", "1 when main and other stream have one payload type", _TYPES),
 )
+
+
+@kernel
+def extension_class(profile: int) -> float:
+    """Return what the profile of an RTP header extension says of its sender's library (RFC 8285 §4)."""
+    if profile == 0:
+        return 0.0
+    if profile == ONE_BYTE_PROFILE:
+        return 1.0
+    return 2.0 if profile & TWO_BYTE_MASK == TWO_BYTE_PROFILE else 3.0
 
 
 @kernel
@@ -124,7 +138,7 @@ def _describe_main(stream: Any, row: Any, at: int) -> None:
     row[at + 8] = ratio(float(stream["step_repeats"]), packets - 1.0)
     row[at + 9] = min(clock, LARGEST_CLOCK_KHZ)
     row[at + 10] = ratio(float(stream["markers"]), packets)
-    row[at + 11] = float(stream["extension"])
+    row[at + 11] = extension_class(int64(stream["extension"]))
     row[at + 12] = ratio(max(expected - packets, 0.0), expected)
     row[at + 13] = ratio(float(stream["reordered"]), packets)
     row[at + 14] = ratio(float(stream["bytes"]), packets)
@@ -152,5 +166,5 @@ def fill(body: Any, streams: Any, row: Any, at: int) -> None:
     other = streams[second]
     row[at + 17] = float(other["payload_type"])
     row[at + 18] = min(float(other["step"]), LARGEST_STEP)
-    row[at + 19] = float(other["extension"])
+    row[at + 19] = extension_class(int64(other["extension"]))
     row[at + 20] = 1.0 if other["payload_type"] == main["payload_type"] else 0.0

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from flowclass.dissect.load import be16, be32, u8
-from flowclass.dissect.rtp import rtp_shape
+from flowclass.dissect.rtp import extension_profile, rtp_shape
 from flowclass.jit import int64, kernel
 
 FREE, CANDIDATE, CONFIRMED = 0, 1, 2
@@ -41,9 +41,9 @@ def signed32(difference: int) -> int:
 
 
 @kernel
-def start_stream(data: Any, lo: int, size: int, ts_ns: int, direction: int, stream: Any) -> None:
+def start_stream(data: Any, lo: int, hi: int, size: int, ts_ns: int, direction: int, stream: Any) -> None:
     """Begin a candidate with the RTP packet at ``lo``."""
-    first, second = u8(data, lo), u8(data, lo + 1)
+    second = u8(data, lo + 1)
     stream["ssrc"] = be32(data, lo + 8)
     stream["state"] = CANDIDATE
     stream["direction"] = direction
@@ -64,9 +64,7 @@ def start_stream(data: Any, lo: int, size: int, ts_ns: int, direction: int, stre
     stream["step_repeats"] = 0
     stream["first_ns"] = ts_ns
     stream["last_ns"] = ts_ns
-    stream["extension"] = 0
-    if first & 0x10:
-        stream["extension"] = 1
+    stream["extension"] = extension_profile(data, lo, hi)
     stream["in_order"] = 0
     stream["restarts"] = 0
 
@@ -188,7 +186,7 @@ def add_media(
         return False
     at = take_stream(streams, meter, stats, body, row, direction)
     if at >= 0:
-        start_stream(data, lo, size, ts_ns, direction, streams[at])
+        start_stream(data, lo, hi, size, ts_ns, direction, streams[at])
         body["stream_hint"][direction] = at + 1
     return False
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from flowclass.apps._fused import collect_reasons, observe_apps
 from flowclass.apps.decide import decide
+from flowclass.apps.habits import is_due, note_habits
 from flowclass.dissect.load import be32, u8
 from flowclass.dissect.payload import inspect
 from flowclass.flow.expire import MEDIA_PACKETS
@@ -102,12 +103,25 @@ def note_media(
 
 
 @kernel
+def judge_stream(msg: Any, direction: int, streams: Any, body: Any) -> int:
+    """Look for habits of applications in the stream of this packet; return 1 when a decisive reason is new."""
+    hint = int64(body["stream_hint"][direction]) - 1
+    if hint < 0 or msg["media_header"] == 0:
+        return 0
+    stream = streams[hint]
+    if stream["state"] != CONFIRMED or not is_due(stream):
+        return 0
+    return note_habits(stream, body["apps"])
+
+
+@kernel
 def is_settled(body: Any, meter: Any) -> Any:
     """Whether a STRONG verdict may become firm early.
 
-    Plain WebRTC may yet show whose it is, and a relay or QUIC socket of a messenger may yet carry a call's media.
+    Plain WebRTC or RTP may yet show whose it is; a relay or QUIC socket of a messenger may yet carry a call's media.
     """
-    if meter["features_always"] or body["app"] == App.UNKNOWN or body["app"] == App.WEBRTC:
+    app = body["app"]
+    if meter["features_always"] or app == App.UNKNOWN or app == App.WEBRTC or app == App.RTP:
         return False
     kind = body["kind"]
     return kind == Kind.CALL_MEDIA or kind == Kind.CALL_SIGNALLING or kind == Kind.TUNNEL
@@ -139,6 +153,7 @@ def study(state: Any, k: int, direction: int, row: int) -> int:
             inspect(state.hello_bytes[at], hello, msg)
             fresh = observe_apps(state.hello_bytes[at], hello, msg, direction, body["apps"])
     note_media(data, pkt, msg, direction, state.streams, state.meter[0], state.stats[0], body, row)
+    fresh |= judge_stream(msg, direction, state.streams, body)
     if fresh:
         judge(state, row)
     seen = body["window_packets"]

@@ -37,7 +37,7 @@ streams = st.builds(
     step=st.integers(0, 2**31),
     step_repeats=st.integers(0, 1000),
     last_ns=st.integers(0, 10**11),
-    extension=st.sampled_from([0, 1, 0xBEDE]),
+    extension=st.sampled_from([0, 0x1003, 0xBEDE, 0xDEBE]),
 )
 
 

@@ -24,7 +24,7 @@ def feed(sequences: list[int]) -> np.void:
     for i, seq in enumerate(sequences):
         data = as_bytes(frames.rtp(seq, i * 960, 0x1234, b"x" * 20))
         if i == 0:
-            start_stream(data, 0, data.size, i * STEP_NS, 0, stream[0])
+            start_stream(data, 0, data.size, data.size, i * STEP_NS, 0, stream[0])
         else:
             update_stream(data, 0, data.size, i * STEP_NS, stream[0])
     return stream[0]
@@ -64,7 +64,7 @@ def test_stream__timestamps_unwrap() -> None:
     for i in range(10):
         data = as_bytes(frames.rtp(i, 0xFFFFFFFF - 2000 + i * 960, 1, b""))
         if i == 0:
-            start_stream(data, 0, data.size, 0, 0, stream[0])
+            start_stream(data, 0, data.size, data.size, 0, 0, stream[0])
         else:
             update_stream(data, 0, data.size, i * STEP_NS, stream[0])
     assert int(stream["rtp_elapsed"][0]) == 9 * 960

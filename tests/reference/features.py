@@ -49,6 +49,13 @@ class Stream:
     extension: int = 0
 
 
+def extension_class(profile: int) -> float:
+    """Return 0 for no header extension, 1 for one-byte, 2 for two-byte, 3 for private ones (RFC 8285)."""
+    if not profile:
+        return 0.0
+    return 1.0 if profile == 0xBEDE else 2.0 if 0x1000 <= profile <= 0x100F else 3.0
+
+
 @dataclass
 class Flow:
     """A flow for the twin."""
@@ -219,7 +226,7 @@ def _media(flow: Flow, out: dict[str, float]) -> None:
     out["media_step_repeats"] = _share(main.step_repeats, main.packets - 1)
     out["media_clock"] = min(_share(max(main.rtp_elapsed, 0), arrival), 200)
     out["media_markers"] = main.markers / main.packets
-    out["media_extension"] = main.extension
+    out["media_extension"] = extension_class(main.extension)
     out["media_loss"] = _share(max(expected - main.packets, 0), expected)
     out["media_reordered"] = main.reordered / main.packets
     out["media_size"] = main.bytes / main.packets
@@ -229,5 +236,5 @@ def _media(flow: Flow, out: dict[str, float]) -> None:
     if other is not None:
         out["media_other_type"] = other.payload_type
         out["media_other_step"] = min(other.step, 270_000)
-        out["media_other_extension"] = other.extension
+        out["media_other_extension"] = extension_class(other.extension)
         out["media_same_type"] = float(other.payload_type == main.payload_type)

@@ -1,0 +1,43 @@
+"""Host module: Habit, how an application file declares what its RTP streams look like."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+#: Profile of a habit to which the header extension does not matter.
+ANY = -1
+#: No header extension.
+NONE = 0
+#: One-byte header extensions (RFC 8285 §4.2).
+ONE_BYTE = 0xBEDE
+#: SSRCs are 32-bit numbers drawn at random (RFC 3550 §8.1); one below this comes by chance once in 4,000 streams.
+FIRST_RANDOM_SSRC = 1 << 20
+LAST_SSRC = 0xFFFFFFFF
+
+
+@dataclass(frozen=True)
+class Habit:
+    """An RTP stream of an application, whatever else the flow shows.
+
+    Attributes
+    ----------
+    reason : bit of the Reason it stands for
+    types : payload types (0-127), at least one
+    steps : timestamp steps in ticks between packets in sequence, any when empty; 0 means that no step has been seen yet
+    profile : of the header extension: NONE, ANY, or its 16 bits
+    ssrc : least and largest SSRC
+    size : least and largest mean size of its RTP packets in bytes
+    packets : packets the stream needs before it is judged
+    """
+
+    reason: int
+    types: tuple[int, ...]
+    steps: tuple[int, ...] = ()
+    profile: int = ANY
+    ssrc: tuple[int, int] = (0, LAST_SSRC)
+    size: tuple[int, int] = (0, 0xFFFF)
+    packets: int = 3
+
+    def __post_init__(self) -> None:
+        if not self.types or not all(0 <= payload_type < 128 for payload_type in self.types):
+            raise ValueError(f"payload types {self.types} of a habit are not within 0-127")
