@@ -179,12 +179,12 @@ RTP_DECISIVE = decisive(rtp.REASONS)
 LISTENERS = np.array(
     [
         0x0,  # EMPTY
-        0x37d5bb,  # OTHER
+        0x3fd5bb,  # OTHER
         0x8027f,  # STUN
         0x200082,  # STUN_CLASSIC
         0x40,  # CHANNEL_DATA
         0x2,  # MS_TURN
-        0x242970,  # RTP
+        0x242b70,  # RTP
         0x2820,  # RTCP
         0xc0000,  # DTLS
         0x202000,  # QUIC

@@ -69,6 +69,8 @@ _SSRC = (1, 0xFFFFFF)
 HABITS = (
     Habit(STREAM, (120,), (480, 960, 1920, 2880), ONE_BYTE, _SSRC),
     Habit(STREAM, (101, 103, 105), (), ONE_BYTE, _SSRC),
+    # Retransmissions and probes alone; below are Teams' numbers.
+    Habit(STREAM, (96, 102, 104, 106), (), ONE_BYTE, (0x10000, 0xFFFFFF)),
 )
 STATE = (
     Field("beats", "u1", "heartbeats, saturating"),

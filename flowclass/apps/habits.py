@@ -103,6 +103,13 @@ def is_due(stream: Any) -> Any:
 
 
 @kernel
+def will_be_due(stream: Any) -> Any:
+    """Whether the stream is to be judged at its next packet."""
+    packets = int64(stream["packets"])
+    return packets < EVERY_PACKET or packets & (packets + 1) == 0
+
+
+@kernel
 def note_habits(stream: Any, apps_state: Any) -> int:
     """Note the Reasons of all habits a confirmed stream shows; return 1 when one of them is new."""
     fresh = 0

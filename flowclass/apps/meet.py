@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from flowclass.apps.app import Application, Reason, bits, mask
+from flowclass.dissect.rtp import ssrc
 from flowclass.jit import int64, kernel
+from flowclass.record.field import Field
 from flowclass.record.message import MessageKind, StunAttribute
 from flowclass.record.verdict import App, Kind, Strength
 
@@ -16,6 +18,7 @@ APP = Application(
 )
 LISTENS = (
     MessageKind.STUN,
+    MessageKind.RTP,
     MessageKind.TLS_HELLO,
 )
 
@@ -35,6 +38,13 @@ REASONS = (
         "FACTS §1.8; port only beside a check",
     ),
     Reason(
+        "server-media",
+        Strength.STRONG,
+        Kind.CALL_MEDIA,
+        "four RTP packets of one source on UDP 19302-19309",
+        "FACTS §1.8: Google's ports for media; captures Meet 2023",
+    ),
+    Reason(
         "relay-attribute",
         Strength.WEAK,
         Kind.CALL_SIGNALLING,
@@ -49,11 +59,15 @@ REASONS = (
         "suffix list above",
     ),
 )
-CHECK, PORT, RELAY, NAME = bits(REASONS)
-STATE = ()
+CHECK, PORT, MEDIA, RELAY, NAME = bits(REASONS)
+STATE = (
+    Field("ssrc", "u4", "SSRC of the latest RTP packet on a port of Google's"),
+    Field("media", "u1", "RTP packets in a row with that SSRC, saturating"),
+)
 
 APP_NUMBER = int(App.MEET)
-TLS_HELLO = int(MessageKind.TLS_HELLO)
+TLS_HELLO, RTP = int(MessageKind.TLS_HELLO), int(MessageKind.RTP)
+MEDIA_NEEDED = 4
 CHECK_BITS = mask(StunAttribute.USERNAME, StunAttribute.PRIORITY)
 RELAY_BIT = mask(StunAttribute.GOOGLE_RELAY)
 FIRST_PORT, LAST_PORT, STUN_PORT = 19302, 19309, 3478
@@ -67,11 +81,23 @@ def _is_port(port: int) -> bool:
 
 
 @kernel
+def _media(data: Any, pkt: Any, state: Any) -> int:
+    """Count RTP packets of one source."""
+    source = ssrc(data, int64(pkt["payload_lo"]))
+    seen = min(int64(state["media"]) + 1, 255) if source == int64(state["ssrc"]) else 1
+    state["ssrc"] = source
+    state["media"] = seen
+    return MEDIA if seen >= MEDIA_NEEDED else 0
+
+
+@kernel
 def observe(data: Any, pkt: Any, msg: Any, direction: int, state: Any) -> int:
     """Look at one packet; return the bits of the Reasons it shows."""
     kind = int64(msg["kind"])
     if kind == TLS_HELLO:
         return NAME if msg["name_app"] == APP_NUMBER else 0
+    if kind == RTP:
+        return _media(data, pkt, state) if _is_port(int64(pkt["sport"])) or _is_port(int64(pkt["dport"])) else 0
     attributes = int64(msg["stun_attributes"])
     found = RELAY if attributes & RELAY_BIT else 0
     if attributes & CHECK_BITS == CHECK_BITS:

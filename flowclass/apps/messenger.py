@@ -6,6 +6,7 @@ from typing import Any
 
 from flowclass.apps.app import Application, Reason, bits, mask
 from flowclass.apps.habit import FIRST_RANDOM_SSRC, LAST_SSRC, ONE_BYTE, Habit
+from flowclass.apps.ports import is_stun_server
 from flowclass.jit import int64, kernel
 from flowclass.record.message import MessageKind, Realm, StunAttribute
 from flowclass.record.verdict import App, Kind, Strength
@@ -52,10 +53,10 @@ REASONS = (
     ),
     Reason(
         "turn-port",
-        Strength.WEAK,
+        Strength.STRONG,
         Kind.CALL_SIGNALLING,
-        "TURN on UDP port 40003, where Meta's relays of 2021 listened",
-        "FACTS §1.4",
+        "TURN with a server on UDP port 40003, where Meta's relays listen",
+        "FACTS §1.4; captures Messenger 2021 and 2023",
     ),
     Reason(
         "stream-habit",
@@ -75,6 +76,8 @@ REALM_BIT = mask(StunAttribute.REALM)
 FACEBOOK = int(Realm.FACEBOOK)
 TLS_HELLO = int(MessageKind.TLS_HELLO)
 TURN_PORT = 40003
+#: Bits of a STUN message type that name the method, up to 15; TURN's begin with Allocate (RFC 8656 §17).
+METHOD_MASK, ALLOCATE = 0x000F, 3
 
 
 @kernel
@@ -88,6 +91,6 @@ def observe(data: Any, pkt: Any, msg: Any, direction: int, state: Any) -> int:
         found |= EDGE
     if attributes & REALM_BIT and msg["realm"] == FACEBOOK:
         found |= REALM
-    if pkt["sport"] == TURN_PORT or pkt["dport"] == TURN_PORT:
+    if int64(msg["stun_type"]) & METHOD_MASK >= ALLOCATE and is_stun_server(pkt, msg, TURN_PORT):
         found |= PORT
     return found

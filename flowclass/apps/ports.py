@@ -27,3 +27,14 @@ def service_port(pkt: Any, table: Any) -> int:
     if table[port >> 3] >> (port & 7) & 1:
         return port
     return 0
+
+
+#: Class bits of a STUN message type: 0 request, 0x0010 indication, 0x0100 success, 0x0110 error (RFC 8489 §5).
+ANSWER_BIT = 0x0100
+
+
+@kernel
+def is_stun_server(pkt: Any, msg: Any, port: int) -> bool:
+    """Whether a STUN message goes to a server that listens on ``port``, or is its answer."""
+    is_answer = int64(msg["stun_type"]) & ANSWER_BIT
+    return bool(pkt["sport"] == port if is_answer else pkt["dport"] == port)

@@ -74,7 +74,7 @@ def describe(piece: Found, frames: dict[tuple[int, int, int], int], bundle: Any)
         + (f" at packet {record['decided_at_packet']}" if record["decided_at_packet"] else ""),
         f"  still possible: {', '.join(record['candidates']) or 'nothing named'}",
     ]
-    return lines + _reason_lines(piece, frames) + _feature_lines(piece, bundle)
+    return lines + _reason_lines(piece, frames) + _link_lines(piece) + _feature_lines(piece, bundle)
 
 
 def _endpoint(record: dict[str, Any], address: str, port: str) -> str:
@@ -99,6 +99,19 @@ def _reason_lines(piece: Found, frames: dict[tuple[int, int, int], int]) -> list
                     f"{reason.meaning} [{reason.source}; false alarms on the corpus: {reason.false_alarms}]"
                 )
     return lines if len(lines) > 1 else ["  evidence: none"]
+
+
+def _link_lines(piece: Found) -> list[str]:
+    """Return what another flow says of this one."""
+    from flowclass.record.verdict import APP_NAMES, Link
+
+    flow = piece.flows[0]
+    if flow["link"] == Link.NONE:
+        return []
+    shared = "UDP socket" if flow["link"] == Link.SOCKET else "host"
+    return [
+        f"  correlation: flow {int(flow['linked_flow']):016x} of the same {shared} is {APP_NAMES[flow['linked_app']]}"
+    ]
 
 
 def _feature_lines(piece: Found, bundle: Any) -> list[str]:

@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 
 from flowclass.apps._fused import collect_reasons
-from flowclass.dissect.hash import biflow_hash, multiply_fold
 from flowclass.features.row import fill_row
+from flowclass.flow.correlation import correlate, settle_endpoints
+from flowclass.flow.identity import flow_id
 from flowclass.flow.reassembly import release_hello
 from flowclass.flow.streams import CONFIRMED, release_streams
-from flowclass.flow.table import ONE, remove
+from flowclass.flow.table import remove
 from flowclass.jit import entry, int64, kernel, reference, unit
 from flowclass.record.status import EndReason
 from flowclass.record.verdict import App, Kind
@@ -25,8 +26,6 @@ EVICT_LOOK = 8
 MODEL_PAYLOAD_PACKETS = 2
 #: Packets in confirmed streams that make a call's flow a media flow; fewer are a probe.
 MEDIA_PACKETS = 3
-#: Key of flow_id: the hexadecimal digits of pi, because an id must be the same in every run, unlike the table's hash.
-ID_SEED = np.array([0x243F6A8885A308D3, 0x13198A2E03707344], np.uint64)
 
 
 @kernel
@@ -72,17 +71,7 @@ def hand_out(state: Any, row: int, reason: int) -> None:
     body = state.body[row]
     out = state.ready[int64(meter["ready"])]
     meter["ready"] += 1
-    key_hash = biflow_hash(
-        flow["src_hi"],
-        flow["src_lo"],
-        flow["dst_hi"],
-        flow["dst_lo"],
-        flow["sport"],
-        flow["dport"],
-        flow["proto"],
-        ID_SEED,
-    )
-    out["flow_id"] = multiply_fold(key_hash | ONE, np.uint64(body["origin_ns"]) ^ ID_SEED[0])
+    out["flow_id"] = flow_id(flow, body)
     out["src_hi"] = flow["src_hi"]
     out["src_lo"] = flow["src_lo"]
     out["dst_hi"] = flow["dst_hi"]
@@ -116,8 +105,12 @@ def hand_out(state: Any, row: int, reason: int) -> None:
         out["tunnel_kind"][layer] = body["tunnel_kind"][layer]
         out["tunnel_id"][layer] = body["tunnel_id"][layer]
     collect_reasons(body["apps"], out["reasons"])
+    settle_endpoints(state, row, out["flow_id"])
+    correlate(state, row, out)
     out["features_row"] = -1
-    undecided = body["app"] == App.UNKNOWN and body["payload_packets"] >= MODEL_PAYLOAD_PACKETS
+    app = body["app"]
+    nameless = app == App.UNKNOWN or app == App.WEBRTC or app == App.RTP
+    undecided = nameless and body["payload_packets"] >= MODEL_PAYLOAD_PACKETS
     if undecided or meter["features_always"]:
         features_row = int64(meter["ready_rows"])
         meter["ready_rows"] = features_row + 1

@@ -185,11 +185,19 @@ FLOW_FIELDS = (
     Field("media_first_ns", "i8", "first packet of those streams, 0 when there are none", "ns", shape=(2,)),
     Field("media_last_ns", "i8", "latest packet of those streams", "ns", shape=(2,)),
     Field("resolved_app", "u1", "App whose host name had been resolved to the address, or UNKNOWN"),
+    Field("linked_app", "u1", "App by the evidence of another flow of its socket or host where its own names none"),
+    Field("linked_also", "u1", "the look-alike of that"),
+    Field("link", "u1", "a Link: what the two flows share"),
+    Field("linked_flow", "u8", "flow_id of that flow, 0 for none"),
     Field("depth", "u1", "tunnel layers"),
     Field("tunnel_kind", "u1", "TunnelKind a layer", shape=(TUNNEL_PATH_LENGTH,)),
     Field("tunnel_id", "u4", "its id", shape=(TUNNEL_PATH_LENGTH,)),
     Field("reasons", "u4", "each application's reason bits, in catalog order", shape=(REASON_WORDS,)),
-    Field("features_row", "i4", "row of the feature matrix handed out with this batch, or -1 when evidence decided"),
+    Field(
+        "features_row",
+        "i4",
+        "row of the feature matrix handed out with this batch, or -1 when evidence named an application",
+    ),
 )
 
 METER_FIELDS = (

@@ -19,6 +19,7 @@ from flowclass.dissect.fragment import new_fragments
 from flowclass.dissect.hash import new_seed
 from flowclass.errors import UsageError
 from flowclass.features.row import FEATURE_COUNT
+from flowclass.flow.correlation import ENDPOINT, ENDPOINTS
 from flowclass.flow.reassembly import HELLO, HELLO_BUFFERS, HELLO_BYTES
 from flowclass.flow.record import BODY, FLOW, HOT, METER, STREAM
 from flowclass.flow.resolved import RESOLVED, RESOLVED_ENTRIES
@@ -89,6 +90,7 @@ class MeterState(NamedTuple):
     fragments: Any  #: dissect.fragment
     recent: Any  #: RECENT[n]: dissect.duplicate
     resolved: Any  #: RESOLVED[n]: flow.resolved
+    endpoints: Any  #: ENDPOINT[n]: flow.correlation
     hellos: Any  #: HELLO[n]: flow.reassembly
     hello_bytes: Any  #: uint8[n, HELLO_BYTES]
     ready: Any  #: FLOW[READY_FLOWS]: records handed out
@@ -140,6 +142,7 @@ def new_state(settings: MeterSettings) -> MeterState:
         fragments=new_fragments(),
         recent=np.zeros(RECENT_ENTRIES, RECENT),
         resolved=np.zeros(RESOLVED_ENTRIES, RESOLVED),
+        endpoints=np.zeros(ENDPOINTS, ENDPOINT),
         hellos=np.zeros(HELLO_BUFFERS, HELLO),
         hello_bytes=np.zeros((HELLO_BUFFERS, HELLO_BYTES), np.uint8),
         ready=np.zeros(READY_FLOWS, FLOW),

@@ -9,10 +9,12 @@ from typing import Any
 
 from flowclass.apps._fused import collect_reasons, observe_apps
 from flowclass.apps.decide import decide
-from flowclass.apps.habits import is_due, note_habits
+from flowclass.apps.habits import is_due, note_habits, will_be_due
 from flowclass.dissect.load import be32, u8
 from flowclass.dissect.payload import inspect
+from flowclass.flow.correlation import learn_endpoints
 from flowclass.flow.expire import MEDIA_PACKETS
+from flowclass.flow.identity import flow_id
 from flowclass.flow.reassembly import join_hello
 from flowclass.flow.record import WINDOW_PACKETS
 from flowclass.flow.resolved import learn_answers
@@ -82,6 +84,7 @@ def judge(state: Any, row: int) -> None:
     body["kind"] = decision["kind"]
     body["strength"] = decision["strength"]
     body["also"] = decision["also"]
+    learn_endpoints(state, row, flow_id(state.hot[row], body))
     if decision["strength"] == Strength.CERTAIN and not state.meter[0]["features_always"]:
         body["stage"] = FIRM
 
@@ -115,13 +118,19 @@ def judge_stream(msg: Any, direction: int, streams: Any, body: Any) -> int:
 
 
 @kernel
+def is_nameless(body: Any) -> Any:
+    """Whether evidence has not named an application."""
+    app = body["app"]
+    return app == App.UNKNOWN or app == App.WEBRTC or app == App.RTP
+
+
+@kernel
 def is_settled(body: Any, meter: Any) -> Any:
     """Whether a STRONG verdict may become firm early.
 
     Plain WebRTC or RTP may yet show whose it is; a relay or QUIC socket of a messenger may yet carry a call's media.
     """
-    app = body["app"]
-    if meter["features_always"] or app == App.UNKNOWN or app == App.WEBRTC or app == App.RTP:
+    if meter["features_always"] or is_nameless(body):
         return False
     kind = body["kind"]
     return kind == Kind.CALL_MEDIA or kind == Kind.CALL_SIGNALLING or kind == Kind.TUNNEL
@@ -138,6 +147,8 @@ def study(state: Any, k: int, direction: int, row: int) -> int:
     if body["stage"] == FIRM:
         inspect(data, pkt, msg)
         note_media(data, pkt, msg, direction, state.streams, state.meter[0], state.stats[0], body, row)
+        if is_nameless(body) and judge_stream(msg, direction, state.streams, body):
+            judge(state, row)
         return 0
     if pkt["proto"] == TCP:
         follow_tcp_bytes(data, pkt, direction, body, msg)
@@ -169,7 +180,7 @@ def follow_media(state: Any, k: int, direction: int, row: int) -> bool:
     Returns
     -------
     bool
-        False when the payload must be read: it may be a stream not known yet.
+        False when the payload must be read: it may be a stream not known yet, or one to be looked at for habits.
     """
     pkt = state.packets[k]
     body = state.body[row]
@@ -178,7 +189,7 @@ def follow_media(state: Any, k: int, direction: int, row: int) -> bool:
     hint = int64(body["stream_hint"][direction]) - 1
     if hint >= 0 and int64(pkt["payload_hi"]) - lo >= RTP_HEADER_BYTES and u8(state.data, lo) >> 6 == RTP_VERSION_2:
         stream = state.streams[hint]
-        if stream["ssrc"] == be32(state.data, lo + 8) and stream["state"] == CONFIRMED:
+        if stream["ssrc"] == be32(state.data, lo + 8) and stream["state"] == CONFIRMED and not will_be_due(stream):
             update_stream(state.data, lo, int64(pkt["payload_bytes"]) - offset, int64(pkt["ts_ns"]), stream)
             return True
     kind = body["kind"]

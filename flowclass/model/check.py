@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from flowclass.model.decision import CALIBRATION_POINTS, Rules
+from flowclass.model.decision import CALIBRATION_POINTS, TRUSTS, Rules
 from flowclass.model.forest import Forest
 
 LARGEST_DEPTH = 64
 LARGEST_TREES = 10_000
 LARGEST_CLASSES = 64
-STRENGTHS = 3
 
 
 def _require(condition: bool | np.bool_, message: str) -> None:
@@ -61,7 +60,7 @@ def check_rules(rules: Rules, classes: int) -> None:
         ("gate", (classes,)),
         ("share", (classes,)),
         ("calibration", (classes + 1, CALIBRATION_POINTS)),
-        ("evidence", (STRENGTHS,)),
+        ("evidence", (TRUSTS,)),
     ):
         values = getattr(rules, name)
         _require(values.shape == shape, f"{name} has shape {values.shape}, expected {shape}")

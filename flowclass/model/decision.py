@@ -1,8 +1,9 @@
 """Kernel module: from class probabilities and evidence to VERDICT rows.
 
-Evidence decides first. For the rest, two questions in turn: *is it a call* (the probabilities of all call classes
-together pass the gate of the likeliest one), then *whose* (that class holds enough of them). A call of no clear owner
-is called ``rtp`` or ``webrtc`` with its candidates; what passes no gate is ``unknown``.
+Evidence of an application decides first, then that of another flow of its socket or host. For the rest, two questions
+in turn: *is it a call* (the probabilities of all call classes together pass the gate of the likeliest one), then
+*whose* (that class holds enough of them). A call of no clear owner is called ``rtp`` or ``webrtc`` with its
+candidates; what passes no gate is ``unknown``.
 """
 
 from __future__ import annotations
@@ -13,18 +14,25 @@ import numpy as np
 
 from flowclass.jit import entry, int64, kernel
 from flowclass.model.forest import fill_probabilities
-from flowclass.record.verdict import App, DecidedBy, Kind
+from flowclass.record.verdict import App, DecidedBy, Kind, Link
 
 #: Points of a calibration curve, evenly from 0 to 1.
 CALIBRATION_POINTS = 33
 #: A label stays possible when it holds this share of the call classes' probability.
 CANDIDATE_SHARE = 0.15
 
+#: Entries of ``Rules.evidence``, and where those of Link stand.
+TRUSTS, TRUST_LINK = 5, 2
+#: Stream packets that make a flow media; fewer are a probe.
+STREAM_PACKETS = 3
+
 _UNKNOWN, _OTHER = int(App.UNKNOWN), int(App.OTHER)
 _RTP, _WEBRTC = int(App.RTP), int(App.WEBRTC)
 _MEDIA, _SIGNALLING, _NOT_VOIP = int(Kind.CALL_MEDIA), int(Kind.CALL_SIGNALLING), int(Kind.NOT_VOIP)
 _KIND_UNKNOWN = int(Kind.UNKNOWN)
 _NOTHING, _EVIDENCE, _MODEL = int(DecidedBy.NOTHING), int(DecidedBy.EVIDENCE), int(DecidedBy.MODEL)
+_CORRELATION = int(DecidedBy.CORRELATION)
+HOST, SOCKET = int(Link.HOST), int(Link.SOCKET)
 
 
 class Rules(NamedTuple):
@@ -36,7 +44,7 @@ class Rules(NamedTuple):
     gate: Any  #: float32[classes], least probability of being a call (of being no call for the class other)
     share: Any  #: float32[classes], least share of the call probability to be named
     calibration: Any  #: float32[classes + 1, CALIBRATION_POINTS]; the last row is for calls without a name
-    evidence: Any  #: float32[3], confidence by Strength
+    evidence: Any  #: float32[TRUSTS], confidence by Strength, then of correlation by Link (HOST, SOCKET)
 
 
 @kernel
@@ -130,21 +138,54 @@ def _prefer_resolved(flow: Any, verdict: Any) -> None:
 
 
 @kernel
+def is_name(app: int) -> Any:
+    """Whether an App is an application's own name."""
+    return app != _UNKNOWN and app != _OTHER and app != _RTP and app != _WEBRTC
+
+
+@kernel
+def _say_evidence(rules: Any, flow: Any, verdict: Any) -> None:
+    confidence = rules.evidence[min(int64(flow["strength"]), 2)]
+    _say(verdict, int64(flow["app"]), int64(flow["kind"]), confidence, _EVIDENCE, int64(flow["decided_at_packet"]))
+    verdict["candidates"] |= app_bit(int64(flow["also"]))
+
+
+@kernel
+def _say_correlation(rules: Any, flow: Any, verdict: Any, packet: int) -> None:
+    """Take the name from another flow of the socket or host; ``verdict`` holds what the model says of this one."""
+    is_media = verdict["kind"] == _MEDIA or flow["kind"] == _MEDIA
+    is_media = is_media or flow["stream_packets"][0] + flow["stream_packets"][1] >= STREAM_PACKETS
+    kind = _MEDIA if is_media else _SIGNALLING
+    link = min(int64(flow["link"]), SOCKET)
+    _say(verdict, int64(flow["linked_app"]), kind, rules.evidence[TRUST_LINK + link], _CORRELATION, packet)
+    verdict["candidates"] |= app_bit(int64(flow["linked_also"]))
+
+
+@kernel
 def judge_flow(rules: Any, flow: Any, probabilities: Any, verdict: Any) -> None:
-    """Fill the verdict of one FLOW record; ``probabilities[flow["features_row"]]`` are its own."""
-    row = int64(flow["features_row"])
+    """Fill the verdict of one FLOW record; ``probabilities[flow["features_row"]]`` are its own.
+
+    An application's own evidence decides; else that of another flow of the same socket; else, for what RTP, WebRTC or
+    the model shows to be a call, that of another flow of the same host; else the model, and evidence of RTP or WebRTC where the
+    model has no name for it.
+    """
     app = int64(flow["app"])
-    if app != _UNKNOWN:
-        strength = min(int64(flow["strength"]), 2)
-        packet = int64(flow["decided_at_packet"])
-        _say(verdict, app, int64(flow["kind"]), rules.evidence[strength], _EVIDENCE, packet)
-        verdict["candidates"] |= app_bit(int64(flow["also"]))
-    elif 0 <= row < probabilities.shape[0]:
-        packet = int64(flow["packets"][0]) + int64(flow["packets"][1])
+    if app != _UNKNOWN and app != _RTP and app != _WEBRTC:
+        _say_evidence(rules, flow, verdict)
+        return
+    row = int64(flow["features_row"])
+    packet = int64(flow["packets"][0]) + int64(flow["packets"][1])
+    if 0 <= row < probabilities.shape[0]:
         judge_row(rules, probabilities[row], verdict, packet)
         _prefer_resolved(flow, verdict)
     else:
         _say(verdict, _UNKNOWN, _KIND_UNKNOWN, 0.0, _NOTHING, 0)
+    said = int64(verdict["kind"])
+    is_call = app != _UNKNOWN or said == _MEDIA or said == _SIGNALLING
+    if flow["link"] == SOCKET or (flow["link"] == HOST and is_call):
+        _say_correlation(rules, flow, verdict, packet)
+    elif app != _UNKNOWN and not is_name(int64(verdict["app"])):
+        _say_evidence(rules, flow, verdict)
 
 
 @entry

@@ -63,6 +63,14 @@ class DecidedBy(IntEnum):
     CORRELATION = 3
 
 
+class Link(IntEnum):
+    """What a flow shares with the one whose evidence names it."""
+
+    NONE = 0
+    HOST = 1  #: an address
+    SOCKET = 2  #: an address and a UDP port
+
+
 class Strength(IntEnum):
     """How far a Reason carries. CERTAIN decides alone; STRONG decides when no other application has as much;
     WEAK never decides and is a feature for the model."""

@@ -40,7 +40,9 @@ class Report:
         lines += [f"- {name}: {value}" for name, value in self.facts.items()]
         lines += ["", "## Call flows, whole captures", ""]
         lines += _whole_table(self.scores)
-        lines += ["", "## Media flows by view (product, share right)", ""]
+        lines += ["", "## All media flows, by view", ""]
+        lines += _media_table(self.scores)
+        lines += ["", "## Media flows by application and view (product, share right)", ""]
         lines += _view_table(self.scores[0])
         lines += ["", "## False calls among flows that are none", ""]
         lines += _false_table(self.scores)
@@ -68,6 +70,23 @@ def _whole_table(scores: list[Score]) -> list[str]:
             f"| {one.unknown:.1%} |{beside}"
         )
     return lines
+
+
+def _media_table(scores: list[Score]) -> list[str]:
+    others = [(score.way, {figure.view: figure for figure in score.media}) for score in scores[1:]]
+    lines = [
+        "| view | groups | flows | right | bytes right | another's name | unknown | kind right |"
+        + "".join(f" right, {way} |" for way, _ in others),
+        "|---|---:|---:|---:|---:|---:|---:|---:|" + "---:|" * len(others),
+    ]
+    for one in scores[0].media:
+        beside = "".join(f" {figures[one.view].right:.1%} |" for _, figures in others)
+        lines.append(
+            f"| {one.view} | {one.groups} | {one.flows} | {one.right:.1%} | {one.right_bytes:.1%} | {one.wrong:.1%} "
+            f"| {one.unknown:.1%} | {one.right_kind:.1%} |{beside}"
+        )
+    errors = ", ".join(f"{score.way} {score.calibration_error:.3f}" for score in scores)
+    return [*lines, "", f"Expected calibration error over whole captures: {errors}."]
 
 
 def _view_table(score: Score) -> list[str]:

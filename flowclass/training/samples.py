@@ -111,6 +111,10 @@ class TableMaker:
                 int(flow["kind"]),
                 int(flow["strength"]),
                 int(flow["also"]),
+                int(flow["linked_app"]),
+                int(flow["linked_also"]),
+                int(flow["link"]),
+                int(flow["stream_packets"].sum()) > 0,
             )
         )
         if has_features:

@@ -32,6 +32,10 @@ ROW_FIELDS = (
     Field("kind", "u1", "Kind by evidence"),
     Field("strength", "u1", "Strength of the evidence"),
     Field("also", "u1", "look-alike by evidence"),
+    Field("linked_app", "u1", "App by another flow of its socket or host, UNKNOWN for none"),
+    Field("linked_also", "u1", "the look-alike of that"),
+    Field("link", "u1", "a Link: what the two flows share"),
+    Field("has_stream", "u1", "1 when a media stream was confirmed"),
 )
 ROW = dtype_of(ROW_FIELDS)
 #: Mantissa bits of a float32 that are kept: three digits are more than any feature is measured to.

@@ -40,6 +40,6 @@ def small_bundle() -> ModelBundle:
         np.full(4, 0.5, np.float32),
         np.full(4, 0.5, np.float32),
         np.tile(line, (5, 1)),
-        np.array([0.0, 0.9, 0.99], np.float32),
+        np.array([0.0, 0.9, 0.99, 0.7, 0.8], np.float32),
     )
     return ModelBundle("small", LABELS, forest_arrays(fitted()[0]), rules, {"corpus": "made up"})

@@ -8,7 +8,7 @@ import pytest
 from flowclass.flow.record import FLOW
 from flowclass.model.decision import judge_flows
 from flowclass.model.verdict import VERDICT
-from flowclass.record.verdict import App, DecidedBy, Kind, Strength
+from flowclass.record.verdict import App, DecidedBy, Kind, Link, Strength
 from tests.model.bundles import small_bundle
 
 RULES = small_bundle().rules
@@ -87,3 +87,44 @@ def test_unknown__below_all_gates_or_without_features(probabilities: list[float]
     assert (found["app"], found["kind"], found["decided_by"]) == (App.UNKNOWN, Kind.UNKNOWN, DecidedBy.NOTHING)
     assert found["confidence"] == 0
     assert found["candidates"] == 0
+
+
+def test_correlation__socket_names_a_flow_that_shows_nothing() -> None:
+    found = judge([0, 0, 0, 1], features_row=-1, linked_app=App.WHATSAPP, linked_also=App.MESSENGER, link=Link.SOCKET)
+    assert (found["app"], found["decided_by"]) == (App.WHATSAPP, DecidedBy.CORRELATION)
+    assert found["kind"] == Kind.CALL_SIGNALLING
+    assert found["candidates"] == bits(App.WHATSAPP, App.MESSENGER)
+    assert found["confidence"] == pytest.approx(0.8)
+
+
+def test_correlation__host_does_not_make_a_call_of_what_is_none() -> None:
+    found = judge([0, 0, 0, 1], linked_app=App.WHATSAPP, link=Link.HOST)
+    assert (found["app"], found["kind"]) == (App.OTHER, Kind.NOT_VOIP)
+
+
+def test_correlation__host_names_a_call_of_no_owner() -> None:
+    found = judge(
+        [0, 0, 0, 1],
+        app=App.RTP,
+        kind=Kind.CALL_MEDIA,
+        strength=Strength.STRONG,
+        linked_app=App.SIGNAL,
+        link=Link.HOST,
+    )
+    assert (found["app"], found["kind"], found["decided_by"]) == (App.SIGNAL, Kind.CALL_MEDIA, DecidedBy.CORRELATION)
+    assert found["confidence"] == pytest.approx(0.7)
+
+
+def test_correlation__own_evidence_goes_before_it() -> None:
+    found = judge([0, 0, 0, 1], app=App.VIBER, kind=Kind.CALL_MEDIA, linked_app=App.SIGNAL, link=Link.SOCKET)
+    assert (found["app"], found["decided_by"]) == (App.VIBER, DecidedBy.EVIDENCE)
+
+
+def test_plain_rtp__takes_the_name_the_model_has_for_it() -> None:
+    found = judge([0.02, 0.85, 0.05, 0.08], app=App.RTP, kind=Kind.CALL_MEDIA, strength=Strength.STRONG)
+    assert (found["app"], found["decided_by"]) == (App.WHATSAPP, DecidedBy.MODEL)
+
+
+def test_plain_rtp__stays_rtp_where_the_model_has_none() -> None:
+    found = judge([0, 0, 0, 1], app=App.RTP, kind=Kind.CALL_MEDIA, strength=Strength.STRONG)
+    assert (found["app"], found["kind"], found["decided_by"]) == (App.RTP, Kind.CALL_MEDIA, DecidedBy.EVIDENCE)
