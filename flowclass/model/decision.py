@@ -166,8 +166,8 @@ def judge_flow(rules: Any, flow: Any, probabilities: Any, verdict: Any) -> None:
     """Fill the verdict of one FLOW record; ``probabilities[flow["features_row"]]`` are its own.
 
     An application's own evidence decides; else that of another flow of the same socket; else, for what RTP, WebRTC or
-    the model shows to be a call, that of another flow of the same host; else the model, and evidence of RTP or WebRTC where the
-    model has no name for it.
+    the model shows to be a call, that of another flow of the same host; else the model, and evidence of RTP or WebRTC
+    where the model has no name for it.
     """
     app = int64(flow["app"])
     if app != _UNKNOWN and app != _RTP and app != _WEBRTC:
