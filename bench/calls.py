@@ -20,6 +20,14 @@ OURS = {
 }  # fmt: skip
 PAIRS = {"skype_teams": {"skype", "teams"}, "skype": {"skype", "teams"}, "teams": {"skype", "teams"},
          "meta_call": {"whatsapp", "messenger"}}  # fmt: skip
+#: Media of telephony without its signalling has no name; bare RTP is right for it (the corpus' README).
+NAMELESS = {"sip": {"sip", "rtp"}}
+
+
+def named(app: str) -> set[str]:
+    """Return the names in our records that are right for an application of the corpus."""
+    ours = OURS.get(app, app)
+    return NAMELESS.get(ours, {ours})
 
 
 def main() -> int:
@@ -29,7 +37,7 @@ def main() -> int:
     with (folder / "index.csv").open() as file:
         rows = [row for row in csv.DictReader(file) if int(row["n_call_media"]) and len(row["call_apps"].split()) == 1]
     for row in rows:
-        wanted = PAIRS.get(row["call_apps"], {OURS.get(row["call_apps"], row["call_apps"])})
+        wanted = PAIRS.get(row["call_apps"]) or named(row["call_apps"])
         calls: list[Call] = []
         try:
             analyze([str(folder / "captures" / row["path"])], lambda *_: None, on_calls=calls.extend)

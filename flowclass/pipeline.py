@@ -172,4 +172,4 @@ class Pipeline:
             verdicts = self._classifier.classify(batch.flows, batch.features)
             self._on_batch(batch.flows, verdicts, self.name)
             if self.calls is not None:
-                self.calls.add(batch.flows, verdicts)
+                self.calls.add(batch.flows, verdicts, batch.media)

@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flowclass.calls.leg import Leg, legs_of
+from flowclass.calls.quality import LEAST_RATED, quality_of
 from flowclass.calls.record import Call, Outcome
+from flowclass.calls.stream import Stream, merged
 from flowclass.record.verdict import APP_NAMES
 
 NS_PER_S = 1_000_000_000
@@ -26,6 +28,8 @@ TALK_LEAST_S = 1.0
 ONE_WAY_LEAST_S = 5.0
 #: Media this close to the first or last packet of the capture was cut off there.
 CUT_NS = NS_PER_S
+#: Packets a flow must have carried to count for the call's path: ICE tries many, one is used.
+PATH_PACKETS = 10
 #: Calls held at once; beyond it the one that ended first is given out early.
 MAX_CALLS = 131_072
 #: Signalling flows kept for calls whose media flow has not ended yet.
@@ -50,7 +54,7 @@ class OpenCall:
         before = self.legs.get(leg.flow_id)
         if before is not None:
             leg.bytes = (leg.bytes[0] + before.bytes[0], leg.bytes[1] + before.bytes[1])
-            if leg.expected == (0, 0):
+            if not leg.streams:
                 leg.packets = (leg.packets[0] + before.packets[0], leg.packets[1] + before.packets[1])
             leg.media = (_span(before.media[0], leg.media[0]), _span(before.media[1], leg.media[1]))
         self.legs[leg.flow_id] = leg
@@ -105,6 +109,7 @@ class Assembler:
         self._waiting: dict[tuple[int, str, int], list[Leg]] = {}
         self._waiting_count = 0
         self.first_ns: int | None = None
+        self._dropped_ns = -1
         self.started = self.ended = self.early = 0
 
     @property
@@ -112,12 +117,16 @@ class Assembler:
         """Calls that may yet grow."""
         return (call for calls in self._open.values() for call in calls)
 
-    def add(self, flows: Any, verdicts: Any) -> None:
-        """Take FLOW[n] with VERDICT[n]."""
+    def note_drop(self, now_ns: int) -> None:
+        """Packets were lost before the meter at this time: the quality of calls in progress is void."""
+        self._dropped_ns = now_ns
+
+    def add(self, flows: Any, verdicts: Any, media: Any) -> None:
+        """Take FLOW[n] with VERDICT[n] and MEDIA[k]."""
         if len(flows):
             first = int(flows["first_ns"].min())
             self.first_ns = first if self.first_ns is None else min(self.first_ns, first)
-        for leg in legs_of(flows, verdicts):
+        for leg in legs_of(flows, verdicts, media):
             if leg.is_media:
                 self._add_media(leg)
             elif self._waiting_count < MAX_WAITING:
@@ -200,6 +209,8 @@ class Assembler:
         elif (up is None) != (down is None) and length_s >= ONE_WAY_LEAST_S:
             outcome = Outcome.ONE_WAY
         media = [leg for leg in call.legs.values() if leg.is_media]
+        streams = merged([row for leg in media for row in leg.streams], [leg.up for leg in media for _ in leg.streams])
+        quality = quality_of(streams, call.end_ns >= self._dropped_ns >= call.begin_ns)
         app = call.apps.most_common(1)[0][0]
         return Call(
             capture=self._name,
@@ -217,18 +228,51 @@ class Assembler:
             media_flows=len(media),
             packets_up=sum(leg.packets[0] for leg in media),
             packets_down=sum(leg.packets[1] for leg in media),
-            loss_up=_loss(media, 0),
-            loss_down=_loss(media, 1),
+            loss_up=quality.loss_up,
+            loss_down=quality.loss_down,
+            jitter_up=quality.jitter_up,
+            jitter_down=quality.jitter_down,
+            mos_low=quality.mos_low,
+            mos_high=quality.mos_high,
+            quality_valid=not quality.note,
+            quality_note=quality.note,
+            media=_media(media, streams),
+            path=_path(media),
             bytes_up=sum(leg.bytes[0] for leg in media),
             bytes_down=sum(leg.bytes[1] for leg in media),
+            streams=[_shown(stream) for stream in streams],
         )
 
 
-def _loss(media: list[Leg], way: int) -> float | None:
-    """Return the share of RTP packets that never came (RFC 3550 §A.3), None without RTP that way."""
-    with_rtp = [leg for leg in media if leg.expected[way]]
-    expected = sum(leg.expected[way] for leg in with_rtp)
-    if not expected:
-        return None
-    received = sum(leg.packets[way] for leg in with_rtp)
-    return round(max(0.0, 1 - received / expected), 6)
+def _media(media: list[Leg], streams: list[Stream]) -> str:
+    """Return what a call carried: audio, video or both; empty when no RTP header tells."""
+    kinds = sorted({stream.kind for stream in streams if stream.kind != "other" and stream.packets >= LEAST_RATED})
+    return "+".join(kinds) or "+".join(sorted({stream.kind for stream in streams if stream.kind != "other"}))
+
+
+def _path(media: list[Leg]) -> str:
+    """Return the way of the media: relay, p2p, both, or empty when nobody can say."""
+    ways = {leg.relayed for leg in media if sum(leg.packets) >= PATH_PACKETS}
+    if None in ways or not ways:
+        return ""
+    return "both" if len(ways) == 2 else "relay" if True in ways else "p2p"
+
+
+def _shown(stream: Stream) -> dict[str, Any]:
+    """Return a stream as the record has it."""
+    return {
+        "ssrc": stream.ssrc,
+        "direction": stream.direction,
+        "kind": stream.kind,
+        "payload_type": stream.payload_type,
+        "clock_hz": stream.clock_hz,
+        "packets": stream.packets,
+        "lost": stream.lost,
+        "loss": round(stream.loss, 6),
+        "burst_ratio": round(stream.burst_ratio, 3),
+        "jitter_s": None if stream.jitter_s is None else round(stream.jitter_s, 6),
+        "jitter_max_s": None if stream.jitter_max_s is None else round(stream.jitter_max_s, 6),
+        "reordered": stream.reordered,
+        "duplicates": stream.duplicates,
+        "frame_ms": round(stream.frame_ms, 3),
+    }

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from flowclass.calls.stream import streams_of
 from flowclass.record.packet import IPV4_MAPPED
 from flowclass.record.status import EndReason
 from flowclass.record.verdict import App, Kind
@@ -18,9 +19,23 @@ SERVER_PORTS = frozenset({80, 443, 1400, 3478, 3479, 3480, 3481, 5060, 5061, 522
 ONE_SOCKET = frozenset({App.WHATSAPP, App.MESSENGER, App.VIBER, App.TELEGRAM, App.IMO, App.LINE, App.DISCORD})
 #: Applications that cannot always be told apart, and so must not make two calls of one.
 FAMILY = {App.SKYPE: App.TEAMS, App.MESSENGER: App.WHATSAPP}
+#: Applications whose media always goes through servers of theirs (FACTS §1.8, §1.10, §1.15).
+SERVED = frozenset({App.DISCORD, App.MEET, App.SNAPCHAT, App.KAKAOTALK, App.WEBEX})
+_TURN = frozenset({80, 443, 3478, 3479, 3480, 3481})
+#: Ports on which the relays of the others listen (FACTS §1.2-1.9); media to any other port goes to the peer.
+RELAY_PORTS = {
+    App.TEAMS: _TURN,
+    App.SKYPE: _TURN,
+    App.WHATSAPP: _TURN,
+    App.MESSENGER: _TURN | {40003},
+    App.SIGNAL: _TURN,
+    App.VIBER: _TURN | {5243, 7985, 7987, 9785},
+    App.TELEGRAM: frozenset(range(500, 601)) | {1400},
+    App.ZOOM: frozenset(range(8801, 8811)),
+}
 _FLOW_COLUMNS = (
     "flow_id", "src_hi", "src_lo", "dst_hi", "dst_lo", "sport", "dport", "first_ns", "last_ns", "packets", "bytes",
-    "stream_packets", "stream_expected", "media_first_ns", "media_last_ns", "end_reason",
+    "stream_packets", "media_first_ns", "media_last_ns", "end_reason",
 )  # fmt: skip
 
 
@@ -33,7 +48,9 @@ class Leg:
     key : family of applications, client address, and the client's port where the application uses but one
     media : first and last media packet each way in ns, None for a way without media
     packets : media packets each way
-    expected : packets that the sequence numbers span each way; (0, 0) without RTP
+    streams : MEDIA values of its RTP streams (calls.stream)
+    up : direction of the flow that leads away from the client
+    relayed : whether its other end is a relay or media server, None when nobody can say
     goes_on : whether a further piece of this flow will come
     """
 
@@ -47,28 +64,32 @@ class Leg:
     last_ns: int
     media: tuple[tuple[int, int] | None, tuple[int, int] | None]
     packets: tuple[int, int]
-    expected: tuple[int, int]
     bytes: tuple[int, int]
+    streams: list[tuple[Any, ...]]
+    up: int
+    relayed: bool | None
     goes_on: bool
 
 
-def legs_of(flows: Any, verdicts: Any) -> list[Leg]:
-    """Return the call flows among FLOW[n] with VERDICT[n]."""
+def legs_of(flows: Any, verdicts: Any, media: Any) -> list[Leg]:
+    """Return the call flows among FLOW[n] with VERDICT[n] and MEDIA[k]."""
     chosen = np.flatnonzero((verdicts["kind"] == Kind.CALL_MEDIA) | (verdicts["kind"] == Kind.CALL_SIGNALLING))
     if not chosen.size:
         return []
+    streams = streams_of(media, flows["flow_id"].tolist())
     flows, verdicts = flows[chosen], verdicts[chosen]
     rows = zip(
         *(flows[name].tolist() for name in _FLOW_COLUMNS),
         *(verdicts[name].tolist() for name in ("app", "candidates", "kind")),
         strict=True,
     )
-    return [_leg(*row) for row in rows]
+    return [_leg(streams.get(row[0], []), *row) for row in rows]
 
 
 def _leg(
+    streams: list[tuple[Any, ...]],
     flow_id: int, src_hi: int, src_lo: int, dst_hi: int, dst_lo: int, sport: int, dport: int, first_ns: int,
-    last_ns: int, packets: list[int], octets: list[int], streamed: list[int], expected: list[int],
+    last_ns: int, packets: list[int], octets: list[int], streamed: list[int],
     media_first: list[int], media_last: list[int], end_reason: int, app: int, candidates: int, kind: int,
 ) -> Leg:  # fmt: skip
     src, dst = address(src_hi, src_lo), address(dst_hi, dst_lo)
@@ -96,10 +117,20 @@ def _leg(
         last_ns=last_ns,
         media=(interval(up), interval(down)),
         packets=(carried[up], carried[down]) if is_media else (0, 0),
-        expected=(expected[up], expected[down]),
         bytes=(octets[up], octets[down]) if is_media else (0, 0),
+        streams=streams,
+        up=up,
+        relayed=is_relayed(App(app), dport if up == 0 else sport),
         goes_on=end_reason == EndReason.ACTIVE_TIMEOUT,
     )
+
+
+def is_relayed(app: App, port: int) -> bool | None:
+    """Whether media with this port of the other end goes through a relay; None for applications that do not show it."""
+    if app in SERVED:
+        return True
+    ports = RELAY_PORTS.get(app)
+    return None if ports is None else port in ports
 
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 
 class Outcome(StrEnum):
@@ -32,8 +33,15 @@ class Call:
     cut_start, cut_end : whether media was already there when the capture began, or still there when it ended
     flows, media_flows : flows joined, and those of them that carried media
     packets_up, packets_down : media packets from and to the client; all packets of media flows without RTP
-    loss_up, loss_down : share of RTP packets missing before the probe, 0 to 1; None without RTP
+    loss_up, loss_down : share of packets of the main audio stream missing before the probe, 0 to 1; None without one
+    jitter_up, jitter_down : its mean interarrival jitter (RFC 3550 §6.4.1) in s; None without a recovered clock
+    mos_low, mos_high : estimated MOS up to the probe, of the worse direction, between gloomy and hopeful assumptions
+        (calls.emodel)
+    quality_valid, quality_note : whether there is a MOS, and why not
+    media : ``audio``, ``video``, ``audio+video``, or empty when no RTP header tells
+    path : ``relay``, ``p2p``, ``both``, or empty when nobody can say
     bytes_up, bytes_down : IP bytes of the media flows
+    streams : its RTP sources, as `calls.stream.Stream` has them
     """
 
     capture: str
@@ -53,5 +61,14 @@ class Call:
     packets_down: int
     loss_up: float | None
     loss_down: float | None
+    jitter_up: float | None
+    jitter_down: float | None
+    mos_low: float | None
+    mos_high: float | None
+    quality_valid: bool
+    quality_note: str
+    media: str
+    path: str
     bytes_up: int
     bytes_down: int
+    streams: list[dict[str, Any]]

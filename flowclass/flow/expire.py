@@ -14,14 +14,17 @@ from flowclass.apps._fused import collect_reasons
 from flowclass.features.row import fill_row
 from flowclass.flow.correlation import correlate, settle_endpoints
 from flowclass.flow.identity import flow_id
+from flowclass.flow.jitter import LEAST_PACKETS, NS_PER_S, look_at_clock
 from flowclass.flow.reassembly import release_hello
-from flowclass.flow.streams import CONFIRMED, release_streams
+from flowclass.flow.streams import CONFIRMED, MAX_STREAMS, release_streams
 from flowclass.flow.table import remove
 from flowclass.jit import entry, int64, kernel, reference, unit
 from flowclass.record.status import EndReason
 from flowclass.record.verdict import App, Kind
 
 EVICT_LOOK = 8
+#: Sequence numbers on the wire have 16 bits (RFC 3550 §5.1).
+SEQUENCE_MASK = 0xFFFF
 #: Fewer payload packets than this give the model nothing to judge by.
 MODEL_PAYLOAD_PACKETS = 2
 #: Packets in confirmed streams that make a call's flow a media flow; fewer are a probe.
@@ -64,12 +67,56 @@ def sum_streams(streams: Any, body: Any, out: Any) -> None:
 
 
 @kernel
+def hand_out_media(state: Any, body: Any, flow_row: int) -> None:
+    """Write a MEDIA row for each confirmed stream of a flow handed out as ``ready[flow_row]``."""
+    meter = state.meter[0]
+    at = int64(body["stream_head"])
+    while at >= 0 and meter["ready_media"] < state.media.size:
+        stream = state.streams[at]
+        at = int64(stream["next"])
+        if stream["state"] != CONFIRMED:
+            continue
+        if stream["packets"] >= LEAST_PACKETS:
+            look_at_clock(stream)
+        out = state.media[int64(meter["ready_media"])]
+        meter["ready_media"] += 1
+        out["flow"] = flow_row
+        out["ssrc"] = stream["ssrc"]
+        out["direction"] = stream["direction"]
+        out["payload_type"] = stream["payload_type"]
+        out["payload_types"] = stream["payload_types"]
+        out["restarts"] = stream["restarts"]
+        out["offset"] = body["media_offset"]
+        out["extension"] = stream["extension"]
+        out["packets"] = stream["packets"]
+        out["expected"] = np.uint32(int64(stream["max_seq"]) - int64(stream["base_seq"]) + 1)
+        out["base_seq"] = int64(stream["base_seq"]) & SEQUENCE_MASK
+        out["max_seq"] = int64(stream["max_seq"]) & SEQUENCE_MASK
+        out["gaps"] = stream["gaps"]
+        out["duplicates"] = stream["duplicates"]
+        out["reordered"] = stream["reordered"]
+        out["markers"] = stream["markers"]
+        out["bytes"] = stream["bytes"]
+        out["first_ns"] = stream["first_ns"]
+        out["last_ns"] = stream["last_ns"]
+        out["rtp_elapsed"] = stream["rtp_elapsed"]
+        out["step_least"] = stream["step_least"]
+        out["jitter_packets"] = stream["jitter_packets"]
+        ns_per_tick = float(stream["ns_per_tick"])
+        out["clock_hz"] = NS_PER_S / ns_per_tick if ns_per_tick > 0.0 else 0.0
+        out["jitter_ns"] = stream["jitter_ns"]
+        out["jitter_max_ns"] = stream["jitter_max_ns"]
+        out["jitter_sum_ns"] = stream["jitter_sum_ns"]
+
+
+@kernel
 def hand_out(state: Any, row: int, reason: int) -> None:
     """Write the flow as it stands to the next ready record, with a feature row when evidence does not decide."""
     meter = state.meter[0]
     flow = state.hot[row]
     body = state.body[row]
-    out = state.ready[int64(meter["ready"])]
+    flow_row = int64(meter["ready"])
+    out = state.ready[flow_row]
     meter["ready"] += 1
     out["flow_id"] = flow_id(flow, body)
     out["src_hi"] = flow["src_hi"]
@@ -99,6 +146,7 @@ def hand_out(state: Any, row: int, reason: int) -> None:
         out["bytes"][direction] = body["bytes"][direction]
         out["tcp_flags"][direction] = body["tcp_flags"][direction]
     sum_streams(state.streams, body, out)
+    hand_out_media(state, body, flow_row)
     out["kind"] = final_kind(body, out)
     out["depth"] = body["depth"]
     for layer in range(out["tunnel_kind"].size):
@@ -203,7 +251,7 @@ def sweep_table(now_ns: int, start: int, arrays: Any) -> int:
     state = reference(arrays)
     meter = state.meter[0]
     for row in range(start, meter["high_row"]):
-        if meter["ready"] >= state.ready.size:
+        if meter["ready"] >= state.ready.size or meter["ready_media"] > state.media.size - MAX_STREAMS:
             return row
         flow = state.hot[row]
         if flow["in_use"] and has_expired(flow, now_ns, meter):
@@ -217,7 +265,7 @@ def drain_table(start: int, arrays: Any) -> int:
     state = reference(arrays)
     meter = state.meter[0]
     for row in range(start, meter["high_row"]):
-        if meter["ready"] >= state.ready.size:
+        if meter["ready"] >= state.ready.size or meter["ready_media"] > state.media.size - MAX_STREAMS:
             return row
         flow = state.hot[row]
         if flow["in_use"]:

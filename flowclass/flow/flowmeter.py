@@ -24,10 +24,12 @@ class FlowBatch(NamedTuple):
     ----------
     flows : FLOW[n]
     features : float32[m, FEATURE_COUNT]; ``flows["features_row"]`` points into it
+    media : MEDIA[k], their confirmed media streams; ``media["flow"]`` points into the flows
     """
 
     flows: np.ndarray
     features: np.ndarray
+    media: np.ndarray
 
 
 class FlowMeter:
@@ -98,6 +100,8 @@ class FlowMeter:
         meter = self._state.meter[0]
         ready, rows = int(meter["ready"]), int(meter["ready_rows"])
         if ready:
-            yield FlowBatch(self._state.ready[:ready], self._state.features[:rows])
+            media = self._state.media[: int(meter["ready_media"])]
+            yield FlowBatch(self._state.ready[:ready], self._state.features[:rows], media)
             meter["ready"] = 0
             meter["ready_rows"] = 0
+            meter["ready_media"] = 0

@@ -24,6 +24,7 @@ from flowclass.flow.expire import (
 )
 from flowclass.flow.record import BODY, LINE_BYTES, WINDOW, offset_of
 from flowclass.flow.resolved import resolved_app
+from flowclass.flow.streams import MAX_STREAMS
 from flowclass.flow.study import OPEN, follow_media, note_tcp, study
 from flowclass.flow.table import find, first_slot, insert, likely_row
 from flowclass.jit import entry, int64, kernel, prefetch, reference, unit
@@ -248,7 +249,8 @@ def meter_block(arrays: Any, start: int, first_frame: int) -> int:
     meter = state.meter[0]
     batch = state.packets.size
     room = state.ready.size - batch * RECORDS_PER_PACKET
-    while start < state.refs.size and meter["ready"] <= room:
+    media_room = state.media.size - batch * RECORDS_PER_PACKET * MAX_STREAMS
+    while start < state.refs.size and meter["ready"] <= room and meter["ready_media"] <= media_room:
         count = min(batch, state.refs.size - start)
         for k in range(count):
             pkt = state.packets[k]

@@ -1,4 +1,4 @@
-"""Kernel module: the meter's records: HOT and BODY (a live flow), STREAM (one SSRC), FLOW (a row handed out).
+"""Kernel module: the meter's records: HOT and BODY (a live flow), STREAM (one SSRC), FLOW and MEDIA (rows handed out).
 
 A live flow is one row of HOT (a cache line: key, clock, state) and the row of the same index in BODY (the rest), so
 that looking a packet's flow up touches one line. Direction 0 is forward, the way of the first packet seen
@@ -146,11 +146,46 @@ _STREAM_FIELDS = (
     Field("base_seq", "u4", "extended sequence number of the first packet"),
     Field("duplicates", "u4", "packets whose sequence number had just been seen"),
     Field("reordered", "u4", "packets that came after a later one"),
-    Field("first_rtp", "u4", "RTP timestamp of the first packet", "clock tick"),
     Field("first_ns", "i8", "arrival of the first packet", "ns"),
     Field("extension", "u2", "RTP header extension profile, 0 for none"),
     Field("payload_types", "u1", "changes of payload type, saturating"),
     Field("restarts", "u1", "jumps of the sequence number too far to be loss, saturating"),
+    Field("ns_per_tick", "f4", "tick of the RTP clock, 0 while it is not known (flow.jitter)", "ns"),
+    Field("jitter_ns", "f4", "interarrival jitter (RFC 3550 §6.4.1)", "ns"),
+    Field("jitter_max_ns", "f4", "largest it ever was", "ns"),
+    Field("jitter_packets", "u4", "packets that went into it"),
+    Field("jitter_sum_ns", "f8", "sum of it over those packets", "ns"),
+    Field("gaps", "u4", "places at which sequence numbers are missing: bursts of loss"),
+    Field("step_least", "u4", "smallest timestamp step between consecutive packets, 0 before the first", "clock tick"),
+)
+
+MEDIA_FIELDS = (
+    Field("flow", "i4", "row of its flow in the FLOW rows handed out with it"),
+    Field("ssrc", "u4", "RTP synchronisation source"),
+    Field("direction", "u1", "0 forward, 1 reverse"),
+    Field("payload_type", "u1", "latest RTP payload type"),
+    Field("payload_types", "u1", "changes of payload type, saturating"),
+    Field("restarts", "u1", "jumps of the sequence number too far to be loss, saturating"),
+    Field("offset", "u1", "bytes in front of RTP in the flow's media packets", "byte"),
+    Field("extension", "u2", "RTP header extension profile, 0 for none"),
+    Field("packets", "u4", "packets received, duplicates left out"),
+    Field("expected", "u4", "packets that the sequence numbers span (RFC 3550 §A.3)"),
+    Field("base_seq", "u2", "sequence number of the first packet"),
+    Field("max_seq", "u2", "highest sequence number"),
+    Field("gaps", "u4", "places at which sequence numbers are missing: bursts of loss"),
+    Field("duplicates", "u4", "packets whose sequence number had just been seen"),
+    Field("reordered", "u4", "packets that came after a later one"),
+    Field("markers", "u4", "packets with the marker bit"),
+    Field("bytes", "u8", "RTP bytes, header included", "byte"),
+    Field("first_ns", "i8", "arrival of the first packet", "ns"),
+    Field("last_ns", "i8", "arrival of the latest packet in order", "ns"),
+    Field("rtp_elapsed", "i8", "RTP time from the first to the latest packet", "clock tick"),
+    Field("step_least", "u4", "smallest timestamp step between consecutive packets: a frame", "clock tick"),
+    Field("jitter_packets", "u4", "packets that went into the jitter, 0 when the clock is not known"),
+    Field("clock_hz", "f4", "clock rate by which jitter was measured, 0 when it is not known", "Hz"),
+    Field("jitter_ns", "f4", "interarrival jitter at the end (RFC 3550 §6.4.1)", "ns"),
+    Field("jitter_max_ns", "f4", "largest it ever was", "ns"),
+    Field("jitter_sum_ns", "f8", "sum of it over its packets", "ns"),
 )
 
 FLOW_FIELDS = (
@@ -216,6 +251,7 @@ METER_FIELDS = (
     Field("high_stream", "i4", "STREAM rows ever used"),
     Field("ready", "i4", "FLOW records waiting to be taken"),
     Field("ready_rows", "i4", "feature rows filled for them"),
+    Field("ready_media", "i4", "MEDIA rows waiting with them"),
 )
 
 #: Cache line; rows are padded to whole ones so that what a packet writes lies in as few as can be.
@@ -244,3 +280,4 @@ BODY = dtype_of(BODY_FIELDS)
 METER = dtype_of(METER_FIELDS)
 STREAM = dtype_of(STREAM_FIELDS)
 FLOW = dtype_of(FLOW_FIELDS)
+MEDIA = dtype_of(MEDIA_FIELDS)

@@ -21,7 +21,7 @@ from flowclass.errors import UsageError
 from flowclass.features.row import FEATURE_COUNT
 from flowclass.flow.correlation import ENDPOINT, ENDPOINTS
 from flowclass.flow.reassembly import HELLO, HELLO_BUFFERS, HELLO_BYTES
-from flowclass.flow.record import BODY, FLOW, HOT, METER, STREAM
+from flowclass.flow.record import BODY, FLOW, HOT, MEDIA, METER, STREAM
 from flowclass.flow.resolved import RESOLVED, RESOLVED_ENTRIES
 from flowclass.record.message import MESSAGE
 from flowclass.record.packet import PACKET, PACKET_REF
@@ -31,6 +31,9 @@ from flowclass.record.stats import STATS
 BATCH_PACKETS = 64
 #: Flow records handed out at a time.
 READY_FLOWS = 4096
+#: Media streams handed out with them: a batch of packets may end the flows of three times its number, each with
+#: MAX_STREAMS streams (flow.meter).
+READY_MEDIA = 16_384
 NS_PER_S = 1_000_000_000
 #: A huge page of x86-64 and of arm64 with 4 KiB pages; only whole ones, aligned to their size, are granted.
 HUGE_PAGE_BYTES = 2 << 20
@@ -94,6 +97,7 @@ class MeterState(NamedTuple):
     hellos: Any  #: HELLO[n]: flow.reassembly
     hello_bytes: Any  #: uint8[n, HELLO_BYTES]
     ready: Any  #: FLOW[READY_FLOWS]: records handed out
+    media: Any  #: MEDIA[READY_MEDIA]: their media streams
     features: Any  #: float32[READY_FLOWS, FEATURE_COUNT]
 
 
@@ -146,5 +150,6 @@ def new_state(settings: MeterSettings) -> MeterState:
         hellos=np.zeros(HELLO_BUFFERS, HELLO),
         hello_bytes=np.zeros((HELLO_BUFFERS, HELLO_BYTES), np.uint8),
         ready=np.zeros(READY_FLOWS, FLOW),
+        media=np.zeros(READY_MEDIA, MEDIA),
         features=np.zeros((READY_FLOWS, FEATURE_COUNT), np.float32),
     )

@@ -13,6 +13,7 @@ import numpy as np
 
 from flowclass.dissect.load import be16, be32, u8
 from flowclass.dissect.rtp import extension_profile, rtp_shape
+from flowclass.flow.jitter import LEAST_PACKETS, look_at_clock, note_arrival, start_clock
 from flowclass.jit import int64, kernel
 
 FREE, CANDIDATE, CONFIRMED = 0, 1, 2
@@ -57,8 +58,7 @@ def start_stream(data: Any, lo: int, hi: int, size: int, ts_ns: int, direction: 
     stream["reordered"] = 0
     stream["markers"] = second >> 7
     stream["bytes"] = size
-    stream["first_rtp"] = be32(data, lo + 4)
-    stream["last_rtp"] = stream["first_rtp"]
+    stream["last_rtp"] = be32(data, lo + 4)
     stream["rtp_elapsed"] = 0
     stream["step"] = 0
     stream["step_repeats"] = 0
@@ -67,6 +67,9 @@ def start_stream(data: Any, lo: int, hi: int, size: int, ts_ns: int, direction: 
     stream["extension"] = extension_profile(data, lo, hi)
     stream["in_order"] = 0
     stream["restarts"] = 0
+    stream["gaps"] = 0
+    stream["step_least"] = 0
+    start_clock(stream)
 
 
 @kernel
@@ -88,10 +91,15 @@ def update_stream(data: Any, lo: int, size: int, ts_ns: int, stream: Any) -> boo
     if delta < MAX_DROPOUT:
         rtp = be32(data, lo + 4)
         step = signed32(rtp - int64(stream["last_rtp"]))
-        if delta == 1 and step > 0:
+        if delta > 1:
+            stream["gaps"] += 1
+        elif step > 0:
             if step == stream["step"]:
                 stream["step_repeats"] += 1
             stream["step"] = step
+            if step < stream["step_least"] or stream["step_least"] == 0:
+                stream["step_least"] = step
+        note_arrival(stream, ts_ns, step)
         stream["max_seq"] += delta
         stream["rtp_elapsed"] += step
         stream["last_rtp"] = rtp
@@ -112,6 +120,9 @@ def update_stream(data: Any, lo: int, size: int, ts_ns: int, stream: Any) -> boo
         stream["base_seq"] += delta - 1
         stream["last_rtp"] = be32(data, lo + 4)
         stream["last_ns"] = ts_ns
+    packets = int64(stream["packets"])
+    if packets >= LEAST_PACKETS and packets & (packets - 1) == 0:
+        look_at_clock(stream)
     if stream["state"] == CANDIDATE and stream["in_order"] >= CONFIRMING_STEPS:
         stream["state"] = CONFIRMED
         return True

@@ -31,6 +31,7 @@ OPEN, FIRM = 0, 1
 #: Payload packets after which a STRONG reason that nothing has contradicted becomes firm.
 STRONG_PACKETS = 20
 RTP_VERSION_2 = 2
+FIRST_RTCP, LAST_RTCP = 192, 223
 RTP_HEADER_BYTES = 12
 SEQ_MASK = 0xFFFFFFFF
 
@@ -174,6 +175,12 @@ def study(state: Any, k: int, direction: int, row: int) -> int:
 
 
 @kernel
+def is_rtp_head(data: Any, lo: int) -> Any:
+    """Whether two bytes are of RTP version 2, not of RTCP on the same port (RFC 5761 §4)."""
+    return u8(data, lo) >> 6 == RTP_VERSION_2 and not FIRST_RTCP <= u8(data, lo + 1) <= LAST_RTCP
+
+
+@kernel
 def follow_media(state: Any, k: int, direction: int, row: int) -> bool:
     """Add a packet of a flow whose verdict is firm to its media stream: the cheap way of nearly all packets of a call.
 
@@ -187,7 +194,7 @@ def follow_media(state: Any, k: int, direction: int, row: int) -> bool:
     offset = int64(body["media_offset"])
     lo = int64(pkt["payload_lo"]) + offset
     hint = int64(body["stream_hint"][direction]) - 1
-    if hint >= 0 and int64(pkt["payload_hi"]) - lo >= RTP_HEADER_BYTES and u8(state.data, lo) >> 6 == RTP_VERSION_2:
+    if hint >= 0 and int64(pkt["payload_hi"]) - lo >= RTP_HEADER_BYTES and is_rtp_head(state.data, lo):
         stream = state.streams[hint]
         if stream["ssrc"] == be32(state.data, lo + 8) and stream["state"] == CONFIRMED and not will_be_due(stream):
             update_stream(state.data, lo, int64(pkt["payload_bytes"]) - offset, int64(pkt["ts_ns"]), stream)

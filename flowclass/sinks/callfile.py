@@ -35,7 +35,8 @@ class CallFile:
             self._output.write("".join(json.dumps(row) + "\n" for row in rows).encode())
         elif self._format == "csv":
             csv.DictWriter(_Text(self._output), COLUMNS, lineterminator="\n").writerows(
-                {**row, "candidates": " ".join(row["candidates"])} for row in rows
+                {**row, "candidates": " ".join(row["candidates"]), "streams": json.dumps(row["streams"])}
+                for row in rows
             )
         else:
             self._rows += rows
@@ -57,6 +58,17 @@ class _Text:
         return self._output.write(text.encode())
 
 
+def _stream_type(pa: Any) -> Any:
+    """Return the Arrow type of one stream of a call."""
+    words, counts = (
+        ("direction", "kind"),
+        ("ssrc", "payload_type", "clock_hz", "packets", "lost", "reordered", "duplicates"),
+    )
+    reals = ("loss", "burst_ratio", "jitter_s", "jitter_max_s", "frame_ms")
+    kinds = ((words, pa.string()), (counts, pa.int64()), (reals, pa.float64()))
+    return pa.struct([(name, kind) for names, kind in kinds for name in names])
+
+
 def _parquet(rows: list[dict[str, Any]]) -> bytes:
     try:
         import pyarrow as pa
@@ -65,7 +77,7 @@ def _parquet(rows: list[dict[str, Any]]) -> bytes:
         raise SinkError("Parquet needs pyarrow: pip install 'flowclass[parquet]'") from error
     kinds = {
         "str": pa.string(), "list[str]": pa.list_(pa.string()), "float": pa.float64(), "float | None": pa.float64(),
-        "bool": pa.bool_(), "int": pa.int64(),
+        "bool": pa.bool_(), "int": pa.int64(), "list[dict[str, Any]]": pa.list_(_stream_type(pa)),
     }  # fmt: skip
     schema = pa.schema([(one.name, kinds[str(one.type)]) for one in fields(Call)])
     buffer = pa.BufferOutputStream()

@@ -11,7 +11,7 @@ from flowclass.capture.source import PacketBlock
 from flowclass.errors import CaptureError
 from flowclass.features.row import FEATURE_COUNT
 from flowclass.flow.expire import MODEL_PAYLOAD_PACKETS
-from flowclass.flow.flowmeter import FlowMeter
+from flowclass.flow.flowmeter import FlowBatch, FlowMeter
 from flowclass.flow.state import MeterSettings
 from flowclass.training.corpus import Capture, Truth, captures_of, corpus_digest, key_of
 from flowclass.training.table import ROW, Table, rounded
@@ -41,14 +41,14 @@ def flows_of(blocks: Iterable[PacketBlock], settings: MeterSettings = SETTINGS) 
     meter = FlowMeter(settings)
     flows, features = [], [np.zeros((0, FEATURE_COUNT), np.float32)]
 
-    def batches() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def batches() -> Iterator[FlowBatch]:
         for block in blocks:
             yield from meter.add(block.data, block.refs, block.first_frame)
         yield from meter.drain()
 
-    for ended, matrix in batches():
-        flows.append(ended.copy())
-        features.append(matrix[ended["features_row"]])
+    for batch in batches():
+        flows.append(batch.flows.copy())
+        features.append(batch.features[batch.flows["features_row"]])
     from flowclass.flow.record import FLOW
 
     return np.concatenate(flows) if flows else np.zeros(0, FLOW), np.concatenate(features)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pytest
 
 from flowclass.calls.assembler import Assembler
 from flowclass.calls.record import Call
-from flowclass.flow.record import FLOW
+from flowclass.flow.record import FLOW, MEDIA
 from flowclass.model.verdict import VERDICT
 from flowclass.pipeline import analyze
 from flowclass.record.packet import IPV4_MAPPED
@@ -35,8 +37,8 @@ def flow(
     expected: tuple[int, int] = (100, 100),
     flow_id: int = 0,
     end: EndReason = EndReason.IDLE_TIMEOUT,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return one FLOW and VERDICT row; media lies between the two times."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return one FLOW and VERDICT row and its MEDIA rows, one each way; media lies between the two times."""
     row, verdict = np.zeros(1, FLOW), np.zeros(1, VERDICT)
     row["flow_id"] = flow_id or hash((begin_s, src, dst, sport, dport)) & 0xFFFFFFFF
     row["src_lo"], row["dst_lo"] = IPV4_MAPPED | src, IPV4_MAPPED | dst
@@ -50,11 +52,26 @@ def flow(
         for way in range(2):
             if sent[way]:
                 row["media_first_ns"][0, way], row["media_last_ns"][0, way] = int(begin_s * S), int(end_s * S)
+        media = media_rows(sent, expected, int(begin_s * S), int(end_s * S))
+    else:
+        media = np.zeros(0, MEDIA)
     verdict["app"], verdict["kind"], verdict["candidates"] = app, kind, 1 << app
-    return row, verdict
+    return row, verdict, media
 
 
-def assemble(*flows: tuple[np.ndarray, np.ndarray], end_s: float = 10_000) -> list[Call]:
+def media_rows(sent: tuple[int, int], expected: tuple[int, int], first_ns: int, last_ns: int) -> np.ndarray:
+    """Return MEDIA rows of one audio stream at 16 kHz each way that has packets."""
+    media = np.zeros(sum(count > 0 for count in sent), MEDIA)
+    for one, way in zip(media, [way for way in range(2) if sent[way]], strict=True):
+        one["direction"], one["ssrc"] = way, 1000 + way
+        one["packets"], one["expected"], one["max_seq"] = sent[way], expected[way], expected[way]
+        one["base_seq"], one["gaps"] = 1, expected[way] - sent[way]
+        one["first_ns"], one["last_ns"] = first_ns, last_ns
+        one["clock_hz"], one["rtp_elapsed"], one["step_least"] = 16_000, 320 * sent[way], 320
+    return media
+
+
+def assemble(*flows: tuple[np.ndarray, np.ndarray, np.ndarray], end_s: float = 10_000) -> list[Call]:
     """Return the calls of some flows of a capture that begins at 0."""
     assembler = Assembler("test", 120 * S, 1800 * S)
     assembler.first_ns = 0
@@ -163,6 +180,40 @@ def calls_of(*captures: Path) -> list[Call]:
     found: list[Call] = []
     analyze([str(path) for path in captures], lambda *_: None, on_calls=found.extend)
     return found
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.9])
+def test_capture_cut_in_two_files_holds_the_same_calls(share: float, tmp_path: Path) -> None:
+    whole = PCAPS / "whatsapp/call-2019.pcap"
+    with whole.open("rb") as file:
+        head, packets = file.read(24), list(records(file))
+    cut = int(len(packets) * share)
+    parts = []
+    for name, some in (("first", packets[:cut]), ("second", packets[cut:])):
+        parts.append(tmp_path / f"{name}.pcap")
+        parts[-1].write_bytes(head + b"".join(some))
+    one, both = calls_of(whole), calls_of(*parts)
+    assert [{**vars(call), "capture": ""} for call in both] == [{**vars(call), "capture": ""} for call in one]
+
+
+def records(file: BinaryIO) -> Iterator[bytes]:
+    """Yield the packet records of a little-endian pcap file, headers included."""
+    while header := file.read(16):
+        yield header + file.read(int.from_bytes(header[8:12], "little"))
+
+
+def test_call_goes_over_relay_and_peer() -> None:
+    (call,) = assemble(flow(100, 130), flow(128, 220, dst=PEER, dport=9344))
+    assert (call.path, call.media, call.quality_valid) == ("both", "audio", True)
+
+
+def test_drops_of_the_probe_void_the_quality_of_calls_in_progress() -> None:
+    assembler = Assembler("test", 120 * S, 1800 * S)
+    assembler.add(*flow(100, 130))
+    assembler.note_drop(110 * S)
+    assembler.add(*flow(200, 230, sport=40001))
+    first, second = assembler.drain(300 * S)
+    assert (first.quality_valid, first.mos_high, second.quality_valid) == (False, None, True)
 
 
 def test_own_captures_hold_one_call_each() -> None:

@@ -1,0 +1,168 @@
+"""Host module: ``python -m bench.quality``: media streams of the corpus beside what tshark says of them, and clocks.
+
+First every RTP stream of a static payload type that ``tshark -z rtp,streams`` can read (its own heuristic on): packets,
+loss, largest and mean jitter side by side. tshark's mean leaves out comfort noise and the packet after it but not from
+the count it divides by, so streams with comfort noise are held to the largest jitter alone. Then the clock recovered
+from each stream of two seconds or more, by application and payload type.
+
+What differs has a reason: tshark leaves telephone events out of the jitter, begins a new stream when a dynamic payload
+type comes between, and counts what a mirror port delivered twice as negative loss.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from flowclass.capture.source import open_source
+from flowclass.errors import CaptureError
+from flowclass.flow.flowmeter import FlowBatch, FlowMeter
+from flowclass.flow.state import MeterSettings
+from flowclass.record.verdict import APP_NAMES, Kind
+from flowclass.training.corpus import captures_of, key_of
+
+SETTINGS = MeterSettings(max_flows=16_384, max_streams=8_192, seed=1)
+LONG_NS = 2_000_000_000
+#: Clock rates that the applications' codecs have (FACTS §1), by application and payload type; static types by RFC 3551.
+KNOWN_HZ = {
+    ("whatsapp", 120): 16_000, ("whatsapp", 97): 90_000, ("whatsapp", 103): 90_000, ("viber", 107): 16_000,
+    ("viber", 98): 16_000, ("kakaotalk", 108): 16_000, ("discord", 120): 48_000, ("discord", 101): 90_000,
+    ("discord", 103): 90_000, ("discord", 105): 90_000, ("signal", 102): 48_000, ("signal", 120): 90_000,
+    ("teams", 97): 48_000, ("teams", 108): 48_000, ("teams", 104): 16_000, ("teams", 122): 90_000,
+    ("teams", 123): 90_000, ("messenger", 96): 48_000, ("meet", 111): 48_000, ("meet", 103): 16_000,
+    ("meet", 105): 16_000,
+}  # fmt: skip
+STATIC_8000 = {0, 3, 4, 8, 9, 13, 18}
+JITTER_TOLERANCE, JITTER_ROUNDING_MS = 0.01, 0.0015
+COMFORT_NOISE = "CN"
+_LINE = re.compile(
+    r"^\s*[\d.]+\s+[\d.]+\s+(\S+)\s+(\d+)\s+(\S+)\s+(\d+)\s+0x([0-9A-F]+)\s+(.+?)\s+(\d+)\s+(-?\d+) \(.*?%\)"
+    r"((?:\s+-?[\d.]+){6})"
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One stream as tshark or we see it; jitters in ms."""
+
+    packets: int
+    lost: int
+    jitter_mean: float
+    jitter_max: float
+    note: str
+
+
+def tshark_rows(path: Path) -> Iterator[tuple[tuple[int, int], Row]]:
+    """Yield ((SSRC, source port), Row) of the streams tshark knows a clock for."""
+    command = ["tshark", "-r", str(path), "--enable-heuristic", "rtp_udp", "-q", "-z", "rtp,streams"]
+    text = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    for line in text.splitlines():
+        found = _LINE.match(line)
+        if found:
+            numbers = [float(one) for one in found.group(9).split()]
+            row = Row(int(found.group(7)), int(found.group(8)), numbers[4], numbers[5], found.group(6))
+            if row.jitter_max > 0:
+                yield (int(found.group(5), 16), int(found.group(2))), row
+
+
+def our_media(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Return FLOW[n] and MEDIA[k] of a capture; ``media["flow"]`` points into the flows."""
+    meter = FlowMeter(SETTINGS)
+    source = open_source([str(path)])
+    flows, media, count = [], [], 0
+
+    def batches() -> Iterator[FlowBatch]:
+        for block in source.blocks():
+            yield from meter.add(block.data, block.refs, block.first_frame)
+        yield from meter.drain()
+
+    try:
+        for batch in batches():
+            flows.append(batch.flows.copy())
+            media.append(batch.media.copy())
+            media[-1]["flow"] += count
+            count += len(batch.flows)
+    finally:
+        source.close()
+    return np.concatenate(flows), np.concatenate(media)
+
+
+def compare(path: Path, flows: np.ndarray, media: np.ndarray, totals: Counter[str]) -> None:
+    """Print the streams in which tshark and we differ, and count all."""
+    theirs = dict(tshark_rows(path))
+    for one in media:
+        flow = flows[one["flow"]]
+        port = int(flow["sport"] if one["direction"] == 0 else flow["dport"])
+        their = theirs.get((int(one["ssrc"]), port))
+        if their is None or not one["jitter_packets"] or one["payload_type"] >= 96:
+            continue
+        mean = one["jitter_sum_ns"] / one["jitter_packets"] / 1e6
+        largest = one["jitter_max_ns"] / 1e6
+        totals["streams compared"] += 1
+        same_loss = int(one["packets"] + one["duplicates"]) == their.packets and (
+            int(one["expected"]) - int(one["packets"]) == their.lost
+        )
+        totals["packets and loss equal"] += same_loss
+        totals["largest jitter within 1 %"] += _near(largest, their.jitter_max)
+        with_noise = COMFORT_NOISE in their.note
+        totals["mean jitter within 1 %, streams without comfort noise"] += not with_noise and _near(
+            mean, their.jitter_mean
+        )
+        totals["streams without comfort noise"] += not with_noise
+        if not (same_loss and _near(largest, their.jitter_max) and (with_noise or _near(mean, their.jitter_mean))):
+            print(
+                f"{path.name}: ssrc {one['ssrc']:#010x} {their.note}: packets {one['packets']} lost "
+                f"{int(one['expected']) - int(one['packets'])} jitter {mean:.3f}/{largest:.3f} ms; tshark "
+                f"{their.packets} {their.lost} {their.jitter_mean}/{their.jitter_max}"
+            )
+
+
+def _near(ours: float, theirs: float) -> bool:
+    return abs(ours - theirs) <= JITTER_TOLERANCE * theirs + JITTER_ROUNDING_MS
+
+
+def main() -> int:
+    """Compare all captures with calls; return 0."""
+    corpus = Path(os.environ.get("FLOWCLASS_CORPUS") or Path(__file__).parents[2] / "shared" / "corpus")
+    totals: Counter[str] = Counter()
+    clocks: dict[tuple[str, int], Counter[int]] = defaultdict(Counter)
+    for capture in captures_of(corpus):
+        if not any(truth.label.kind == Kind.CALL_MEDIA for truth in capture.flows.values()):
+            continue
+        try:
+            flows, media = our_media(capture.path)
+        except CaptureError as error:
+            print(f"{capture.name}: {error}")
+            continue
+        compare(capture.path, flows, media, totals)
+        for one in media:
+            truth = capture.flows.get(key_of(flows[one["flow"]]))
+            long_enough = one["last_ns"] - one["first_ns"] >= LONG_NS and one["packets"] >= 16
+            if truth is not None and truth.label.kind == Kind.CALL_MEDIA and long_enough:
+                app = APP_NAMES[truth.label.app].replace("skype", "teams")
+                clocks[app, int(one["payload_type"])][round(float(one["clock_hz"]))] += 1
+    print()
+    right = known = 0
+    for (app, payload_type), found in sorted(clocks.items()):
+        wanted = 8000 if payload_type in STATIC_8000 else KNOWN_HZ.get((app, payload_type))
+        listed = ", ".join(f"{clock} Hz: {count}" for clock, count in found.most_common())
+        print(f"{app} type {payload_type}: {listed}" + ("" if wanted else "  (no known clock)"))
+        if wanted:
+            right, known = right + found[wanted], known + sum(found.values())
+    print()
+    for name, count in totals.items():
+        print(f"{name}: {count}")
+    print(f"clock right: {right} of {known} streams of 2 s or more ({right / max(known, 1):.1%})")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,108 @@
+"""Streams of a call: one source over several flows and pieces, and what its figures come to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from flowclass.calls.quality import quality_of
+from flowclass.calls.stream import _COLUMNS, Stream, merged
+
+S = 1_000_000_000
+
+
+def row(**values: Any) -> tuple[Any, ...]:
+    """Return MEDIA values: 100 packets of audio at 16 kHz without loss, unless said otherwise."""
+    usual = {
+        "flow": 0, "ssrc": 7, "direction": 0, "payload_type": 120, "packets": 100, "expected": 100, "base_seq": 1,
+        "max_seq": 100, "gaps": 0, "duplicates": 0, "reordered": 0, "first_ns": S, "last_ns": 3 * S,
+        "rtp_elapsed": 32_000, "step_least": 320, "clock_hz": 16_000.0, "jitter_packets": 99, "jitter_max_ns": 9e6,
+        "jitter_sum_ns": 99 * 4e6,
+    }  # fmt: skip
+    return tuple((usual | values)[name] for name in _COLUMNS)
+
+
+def test_source_that_moves_from_relay_to_peer_is_one_stream() -> None:
+    relay, peer = row(), row(base_seq=104, max_seq=203, first_ns=4 * S, last_ns=6 * S)
+    (stream,) = merged([peer, relay], [0, 0])
+    assert (stream.packets, stream.expected, stream.lost) == (200, 203, 3)
+    assert (stream.first_ns, stream.last_ns) == (S, 6 * S)
+
+
+def test_packets_that_both_paths_carried_are_expected_once() -> None:
+    (stream,) = merged([row(), row(base_seq=91, max_seq=190, first_ns=2 * S)], [0, 0])
+    assert stream.expected == 200  # never fewer than came
+    assert stream.lost == 0
+
+
+def test_source_that_starts_anew_loses_nothing() -> None:
+    (stream,) = merged([row(), row(base_seq=30_000, max_seq=30_099, first_ns=4 * S)], [0, 0])
+    assert (stream.expected, stream.lost) == (200, 0)
+
+
+def test_sequence_numbers_wrap_between_flows() -> None:
+    first = row(base_seq=65_436, max_seq=65_535)
+    (stream,) = merged([first, row(base_seq=1, max_seq=100, first_ns=4 * S)], [0, 0])
+    assert (stream.expected, stream.lost) == (201, 1)
+
+
+@pytest.mark.parametrize(("direction", "up", "wanted"), [(0, 0, "up"), (1, 0, "down"), (0, 1, "down"), (1, 1, "up")])
+def test_direction_is_the_clients(direction: int, up: int, wanted: str) -> None:
+    (stream,) = merged([row(direction=direction)], [up])
+    assert stream.direction == wanted
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        ({}, "audio"),
+        ({"clock_hz": 90_000.0}, "video"),
+        ({"clock_hz": 0.0, "jitter_packets": 0}, "other"),
+        ({"packets": 5}, "other"),
+        ({"rtp_elapsed": 0}, "other"),
+    ],
+)
+def test_kind_is_told_by_the_clock(values: dict[str, Any], kind: str) -> None:
+    (stream,) = merged([row(**values)], [0])
+    assert stream.kind == kind
+
+
+def test_jitter_is_the_mean_and_frame_the_smallest_step() -> None:
+    (stream,) = merged([row()], [0])
+    assert stream.jitter_s == pytest.approx(0.004)
+    assert stream.jitter_max_s == pytest.approx(0.009)
+    assert stream.frame_ms == pytest.approx(20.0)
+
+
+def streams(**values: Any) -> list[Stream]:
+    """Return the two audio streams of a call."""
+    return merged([row(**values), row(ssrc=9, direction=1, **values)], [0, 0])
+
+
+def test_quality__of_a_clean_call_is_good() -> None:
+    quality = quality_of(streams(), dropped_by_probe=False)
+    assert quality.mos_low is not None
+    assert quality.mos_high is not None
+    assert 4.0 < quality.mos_low < quality.mos_high <= 4.5
+    assert (quality.loss_up, quality.jitter_down, quality.note) == (0.0, 0.004, "")
+
+
+def test_quality__follows_the_worse_direction() -> None:
+    lossy = merged([row(), row(ssrc=9, direction=1, expected=120, max_seq=120, gaps=20)], [0, 0])
+    assert quality_of(lossy, dropped_by_probe=False).mos_high < quality_of(streams(), dropped_by_probe=False).mos_low  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(
+    ("found", "dropped", "note"),
+    [
+        ([], False, "no RTP header"),
+        (streams(), True, "the probe dropped"),
+        (streams(duplicates=50), False, "seen twice"),
+        (streams(packets=50, expected=50), False, "two seconds"),
+    ],
+)
+def test_quality__is_void_where_nobody_can_know(found: list[Stream], dropped: bool, note: str) -> None:
+    quality = quality_of(found, dropped_by_probe=dropped)
+    assert note in quality.note
+    assert quality.mos_low is None
