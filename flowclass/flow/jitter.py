@@ -28,7 +28,7 @@ STATIC_HZ[[6, 16, 17]] = 16000, 11025, 22050
 STATIC_HZ[[10, 11]] = 44100
 STATIC_HZ[[14, *range(25, 35)]] = 90000
 #: Weight of a new value in the running jitter (RFC 3550 §6.4.1).
-GAIN = 16.0
+GAIN = 1.0 / 16.0
 
 
 @kernel
@@ -85,7 +85,7 @@ def note_arrival(stream: Any, ts_ns: int, step: int) -> None:
     if ns_per_tick == 0.0:
         return
     difference = abs(float(ts_ns - int64(stream["last_ns"])) - step * float(ns_per_tick))
-    jitter = stream["jitter_ns"] + (difference - stream["jitter_ns"]) / GAIN
+    jitter = stream["jitter_ns"] + (difference - stream["jitter_ns"]) * GAIN
     stream["jitter_ns"] = jitter
     stream["jitter_sum_ns"] += jitter
     stream["jitter_max_ns"] = max(stream["jitter_max_ns"], jitter)

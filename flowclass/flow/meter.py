@@ -22,7 +22,7 @@ from flowclass.flow.expire import (
     row_to_evict,
     swept_row,
 )
-from flowclass.flow.record import BODY, LINE_BYTES, WINDOW, offset_of
+from flowclass.flow.record import BODY, LINE_BYTES, STREAM, WINDOW, offset_of
 from flowclass.flow.resolved import resolved_app
 from flowclass.flow.streams import MAX_STREAMS
 from flowclass.flow.study import OPEN, follow_media, note_tcp, study
@@ -39,6 +39,7 @@ RECORDS_PER_PACKET = 3
 SWEEP_EVERY = 4
 SECOND_NS = 1_000_000_000
 BODY_BYTES = BODY.itemsize
+STREAM_BYTES = STREAM.itemsize
 BODY_LINES = BODY_BYTES // LINE_BYTES
 WINDOWS_AT = offset_of(BODY, "window")
 WINDOW_BYTES = WINDOW.itemsize
@@ -220,7 +221,9 @@ def fetch_rest(state: Any, k: int) -> None:
         prefetch(state.body_bytes, window)
         prefetch(state.body_bytes, window + LINE_BYTES)
     if body["stream_hint"][direction] > 0:
-        prefetch(state.streams, int64(body["stream_hint"][direction]) - 1)
+        stream = (int64(body["stream_hint"][direction]) - 1) * STREAM_BYTES
+        prefetch(state.stream_bytes, stream)
+        prefetch(state.stream_bytes, stream + LINE_BYTES)
 
 
 @unit

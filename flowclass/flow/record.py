@@ -84,7 +84,7 @@ _BODY_FIELDS = (
     Field("stream_head", "i4", "first STREAM row of the flow, or -1"),
     Field("anomalies", "u2", "OR of the packets' anomalies"),
     Field("tcp_flags", "u1", "OR of TCP flags by direction", shape=(2,)),
-    Field("stage", "u1", "0 open: evidence and statistics are gathered; 1 firm"),
+    Field("stage", "u1", "0 open: evidence and statistics are gathered; 1 firm; 2 firm and named"),
     Field("media_offset", "u1", "bytes in front of RTP in this flow's media packets, where constant", "byte"),
     Field("kind", "u1", "Kind decided by evidence"),
     Field("streams", "u1", "media streams confirmed, saturating"),

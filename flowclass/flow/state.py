@@ -82,6 +82,7 @@ class MeterState(NamedTuple):
     body: Any  #: BODY[max_flows]
     body_bytes: Any  #: the same memory as uint8, for clearing and prefetching rows
     streams: Any  #: STREAM[max_streams]
+    stream_bytes: Any  #: the same memory as uint8, for prefetching rows
     meter: Any  #: METER[1]: settings and cursors
     stats: Any  #: STATS[1]
     seed: Any  #: uint64[2]
@@ -126,6 +127,7 @@ def new_state(settings: MeterSettings) -> MeterState:
     meter["free_row"] = -1
     meter["free_stream"] = -1
     body = _huge(BODY, settings.max_flows)
+    streams = _huge(STREAM, settings.max_streams)
     return MeterState(
         data=np.zeros(0, np.uint8),
         refs=np.zeros(0, PACKET_REF),
@@ -134,7 +136,8 @@ def new_state(settings: MeterSettings) -> MeterState:
         hot=_huge(HOT, settings.max_flows),
         body=body,
         body_bytes=body.view(np.uint8),
-        streams=_huge(STREAM, settings.max_streams),
+        streams=streams,
+        stream_bytes=streams.view(np.uint8),
         meter=meter,
         stats=np.zeros(1, STATS),
         seed=new_seed(settings.seed),

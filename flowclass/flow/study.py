@@ -26,8 +26,9 @@ from flowclass.record.verdict import App, Kind, Strength
 
 TCP = 6
 FIN, RST = 0x01, 0x04
-#: ``body["stage"]``: evidence and statistics are gathered, or the verdict is firm.
-OPEN, FIRM = 0, 1
+#: ``body["stage"]``: evidence and statistics are gathered; no more than streams are looked at, for whose they are; the
+#: flow has an application's name.
+OPEN, FIRM, NAMED = 0, 1, 2
 #: Payload packets after which a STRONG reason that nothing has contradicted becomes firm.
 STRONG_PACKETS = 20
 RTP_VERSION_2 = 2
@@ -71,6 +72,19 @@ def follow_tcp_bytes(data: Any, pkt: Any, direction: int, body: Any, msg: Any) -
 
 
 @kernel
+def is_nameless(body: Any) -> Any:
+    """Whether evidence has not named an application."""
+    app = body["app"]
+    return app == App.UNKNOWN or app == App.WEBRTC or app == App.RTP
+
+
+@kernel
+def firm_stage(body: Any) -> int:
+    """Return the stage of a flow whose evidence is no longer gathered."""
+    return FIRM if is_nameless(body) else NAMED
+
+
+@kernel
 def judge(state: Any, row: int) -> None:
     """Take a decision from the reasons gathered so far into the flow's verdict."""
     body = state.body[row]
@@ -87,7 +101,7 @@ def judge(state: Any, row: int) -> None:
     body["also"] = decision["also"]
     learn_endpoints(state, row, flow_id(state.hot[row], body))
     if decision["strength"] == Strength.CERTAIN and not state.meter[0]["features_always"]:
-        body["stage"] = FIRM
+        body["stage"] = firm_stage(body)
 
 
 @kernel
@@ -119,13 +133,6 @@ def judge_stream(msg: Any, direction: int, streams: Any, body: Any) -> int:
 
 
 @kernel
-def is_nameless(body: Any) -> Any:
-    """Whether evidence has not named an application."""
-    app = body["app"]
-    return app == App.UNKNOWN or app == App.WEBRTC or app == App.RTP
-
-
-@kernel
 def is_settled(body: Any, meter: Any) -> Any:
     """Whether a STRONG verdict may become firm early.
 
@@ -145,11 +152,12 @@ def study(state: Any, k: int, direction: int, row: int) -> int:
     pkt = state.packets[k]
     body = state.body[row]
     msg = state.message[0]
-    if body["stage"] == FIRM:
+    if body["stage"] != OPEN:
         inspect(data, pkt, msg)
         note_media(data, pkt, msg, direction, state.streams, state.meter[0], state.stats[0], body, row)
-        if is_nameless(body) and judge_stream(msg, direction, state.streams, body):
+        if body["stage"] == FIRM and judge_stream(msg, direction, state.streams, body):
             judge(state, row)
+            body["stage"] = firm_stage(body)
         return 0
     if pkt["proto"] == TCP:
         follow_tcp_bytes(data, pkt, direction, body, msg)
@@ -170,7 +178,7 @@ def study(state: Any, k: int, direction: int, row: int) -> int:
         judge(state, row)
     seen = body["window_packets"]
     if seen >= WINDOW_PACKETS or (seen >= STRONG_PACKETS and is_settled(body, state.meter[0])):
-        body["stage"] = FIRM
+        body["stage"] = firm_stage(body)
     return 0
 
 
@@ -196,7 +204,8 @@ def follow_media(state: Any, k: int, direction: int, row: int) -> bool:
     hint = int64(body["stream_hint"][direction]) - 1
     if hint >= 0 and int64(pkt["payload_hi"]) - lo >= RTP_HEADER_BYTES and is_rtp_head(state.data, lo):
         stream = state.streams[hint]
-        if stream["ssrc"] == be32(state.data, lo + 8) and stream["state"] == CONFIRMED and not will_be_due(stream):
+        is_known = body["stage"] == NAMED or not will_be_due(stream)
+        if stream["ssrc"] == be32(state.data, lo + 8) and stream["state"] == CONFIRMED and is_known:
             update_stream(state.data, lo, int64(pkt["payload_bytes"]) - offset, int64(pkt["ts_ns"]), stream)
             return True
     kind = body["kind"]
