@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flowclass.calls.leg import Leg, legs_of
-from flowclass.calls.quality import LEAST_RATED, quality_of
+from flowclass.calls.quality import quality_of
 from flowclass.calls.record import Call, Outcome
 from flowclass.calls.stream import Stream, merged
 from flowclass.record.verdict import APP_NAMES
@@ -246,7 +246,7 @@ class Assembler:
 
 def _media(media: list[Leg], streams: list[Stream]) -> str:
     """Return what a call carried: audio, video or both; empty when no RTP header tells."""
-    kinds = sorted({stream.kind for stream in streams if stream.kind != "other" and stream.packets >= LEAST_RATED})
+    kinds = sorted({stream.kind for stream in streams if stream.kind != "other" and stream.is_long})
     return "+".join(kinds) or "+".join(sorted({stream.kind for stream in streams if stream.kind != "other"}))
 
 

@@ -10,8 +10,6 @@ from flowclass.calls.stream import Stream
 
 #: Share of packets seen twice from which on a mirror port has delivered the traffic twice: counts cannot be trusted.
 MIRRORED = 0.02
-#: Packets of an audio stream below which no MOS is given: two seconds of frames of 20 ms.
-LEAST_RATED = 100
 MS_PER_S = 1000.0
 
 
@@ -45,7 +43,7 @@ def main_audio(streams: Sequence[Stream], direction: str) -> Stream | None:
 def quality_of(streams: Sequence[Stream], dropped_by_probe: bool) -> Quality:
     """Return the quality of a call from its streams."""
     up, down = main_audio(streams, "up"), main_audio(streams, "down")
-    rated = [stream for stream in (up, down) if stream is not None and stream.packets >= LEAST_RATED]
+    rated = [stream for stream in (up, down) if stream is not None and stream.is_long]
     low = high = None
     note = _note(streams, rated, dropped_by_probe)
     if not note:

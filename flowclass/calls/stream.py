@@ -11,6 +11,8 @@ NS_PER_S = 1_000_000_000
 SEQUENCES, MAX_DROPOUT = 1 << 16, 3000
 #: Streams below this are probes (padding, bandwidth).
 LEAST_PACKETS = 10
+#: Quality is stated of streams of at least two seconds, in which 20 packets are the frames of 100 ms.
+LONG_NS, LONG_PACKETS = 2 * NS_PER_S, 20
 VIDEO_CLOCK_HZ = 90_000
 #: Below this a clock of audio is not believed: messages with a time in milliseconds.
 LEAST_AUDIO_HZ = 8000
@@ -51,6 +53,11 @@ class Stream:
     frame_ms: float
     first_ns: int
     last_ns: int
+
+    @property
+    def is_long(self) -> bool:
+        """Whether there is enough of it to speak of quality."""
+        return self.packets >= LONG_PACKETS and self.last_ns - self.first_ns >= LONG_NS
 
     @property
     def lost(self) -> int:

@@ -16,6 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", metavar="FILE", help="settings in TOML; options here win over it")
     parser.add_argument("--interface", metavar="NAME", help="network interface")
     parser.add_argument("--flows", metavar="FILE", help="write flow records; %%Y %%m %%d %%H %%M begin new files")
+    parser.add_argument("--calls", metavar="FILE", help="write call records, likewise")
     parser.add_argument("--listen", metavar="ADDRESS:PORT", help="where /metrics is served; empty for nowhere")
 
 
@@ -28,7 +29,11 @@ def run(arguments: argparse.Namespace) -> int:
     announce_compilation(quiet=False)
     service = Service(
         lambda: ServiceSettings.read(
-            arguments.config, interface=arguments.interface, flows=arguments.flows, listen=arguments.listen
+            arguments.config,
+            interface=arguments.interface,
+            flows=arguments.flows,
+            calls=arguments.calls,
+            listen=arguments.listen,
         )
     )
     return service.run()

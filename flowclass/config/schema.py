@@ -57,5 +57,8 @@ SETTINGS = (
         "output", "flows", str, None, "",
         "file for flow records; its ending names the format; %Y %m %d %H %M in it begin new files as they change",
     ),
+    Setting(
+        "output", "calls", str, None, "", "file for call records; its ending and the codes in it as above",
+    ),
     Setting("metrics", "listen", str, "127.0.0.1:9799", "", "address and port of /metrics; empty: none"),
 )  # fmt: skip

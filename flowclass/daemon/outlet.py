@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from flowclass.errors import FlowclassError
 from flowclass.metrics.collector import SinkHealth
-from flowclass.sinks.sink import Sink, open_sink
 
 #: Seconds until a failed sink is tried again: the first time, and at most.
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0
 
 
+class RecordFile(Protocol):
+    """What a file of records can do."""
+
+    def write(self, *records: Any) -> None:
+        """Write records."""
+
+    def close(self) -> None:
+        """Finish the file."""
+
+
 class Outlet:
-    """Writes flow records to files named by a pattern.
+    """Writes records to files named by a pattern.
 
     Parameters
     ----------
     pattern : file name; strftime codes in it begin a new file each time they change (UTC)
+    begin : opens a file of records by its name: a flow sink or a call file
+    what : what the metrics call it
 
     Attributes
     ----------
@@ -31,27 +43,28 @@ class Outlet:
     and the file is tried again after a pause that doubles up to LONGEST_PAUSE_S.
     """
 
-    def __init__(self, pattern: str) -> None:
-        self.health = SinkHealth(Path(pattern).suffix.removeprefix(".") or "file")
+    def __init__(self, pattern: str, begin: Callable[[str], RecordFile], what: str) -> None:
+        self.health = SinkHealth(what)
+        self._begin = begin
         self.last_error = ""
         self._pattern = pattern
-        self._sink: Sink | None = None
+        self._sink: RecordFile | None = None
         self._name = ""
         self._pause_s = FIRST_PAUSE_S
         self._retry_at = 0.0
 
-    def write(self, flows: Any, verdicts: Any, capture: str) -> None:
-        """Write records, or count them as lost."""
+    def write(self, count: int, *records: Any) -> None:
+        """Write ``count`` records, or count them as lost; ``records`` is what the file's ``write`` takes."""
         try:
             sink = self._ready()
             if sink is not None:
-                sink.write(flows, verdicts, capture)
-                self.health.written += len(flows)
+                sink.write(*records)
+                self.health.written += count
                 self.health.up, self._pause_s = True, FIRST_PAUSE_S
                 return
         except (FlowclassError, OSError) as error:
             self._fail(str(error))
-        self.health.lost += len(flows)
+        self.health.lost += count
 
     def close(self) -> None:
         """Finish the file."""
@@ -62,14 +75,14 @@ class Outlet:
             except (FlowclassError, OSError) as error:
                 self._fail(str(error))
 
-    def _ready(self) -> Sink | None:
+    def _ready(self) -> RecordFile | None:
         """Return the sink of this moment's file, None while a failure is waited out."""
         if time.monotonic() < self._retry_at:
             return None
         name = time.strftime(self._pattern, time.gmtime())
         if self._sink is None or name != self._name:
             self.close()
-            self._sink = open_sink(unused(name), None)
+            self._sink = self._begin(unused(name))
             self._name = name
         return self._sink
 

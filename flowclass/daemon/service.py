@@ -9,15 +9,20 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from flowclass.calls.active import active_calls
+from flowclass.calls.record import Call
 from flowclass.capture.ring import RingSource
 from flowclass.daemon.notify import Notifier
 from flowclass.daemon.outlet import Outlet
 from flowclass.daemon.settings import ServiceSettings
 from flowclass.errors import CaptureError, FlowclassError
+from flowclass.metrics.calls import CallTotals
 from flowclass.metrics.collector import Health, View
 from flowclass.metrics.http import MetricsServer, parse_listen
 from flowclass.model.bundle import ModelBundle, load_default
 from flowclass.pipeline import Pipeline
+from flowclass.sinks.callfile import CallFile
+from flowclass.sinks.sink import open_sink
 from flowclass.sinks.table import Summary
 
 NS_PER_S = 1_000_000_000
@@ -53,9 +58,16 @@ class Service:
         self._reloading = False
         self._source = RingSource(settings.ring)
         self._summary = Summary()
-        self._outlets = [Outlet(settings.flows)] if settings.flows is not None else []
+        self._flows = self._outlet(settings.flows, lambda name: open_sink(name, None), "flows")
+        self._calls = self._outlet(settings.calls, CallFile, "calls")
+        self._outlets = [outlet for outlet in (self._flows, self._calls) if outlet is not None]
+        self._call_totals = CallTotals()
         self._pipeline = Pipeline(
-            settings.ring.interface, self._take, settings=settings.meter, model=_bundle(settings.model)
+            settings.ring.interface,
+            self._take,
+            settings=settings.meter,
+            model=_bundle(settings.model),
+            on_calls=self._take_calls,
         )
         self.health = Health(settings.ring.interface, sinks=[outlet.health for outlet in self._outlets])
         meter = self._pipeline.meter
@@ -66,12 +78,19 @@ class Service:
             live_flows=lambda: meter.live_flows,
             table_size=settings.meter.max_flows,
             model=self._pipeline.model.identity,
+            calls=self._call_totals,
+            active_calls=lambda: active_calls(*meter.live_rows(), time.time_ns()),
         )
         self._server: MetricsServer | None = None
         if settings.listen:
             self._server = MetricsServer(parse_listen(settings.listen), self._view, self.reload)
+        self._seen_before = self._dropped_before = 0
         self._swept_ns = 0
         self._fed_s = 0.0
+
+    @staticmethod
+    def _outlet(pattern: str | None, begin: Callable[[str], Any], what: str) -> Outlet | None:
+        return None if pattern is None else Outlet(pattern, begin, what)
 
     def stop(self, *_: Any) -> None:
         """Ask for an orderly end; safe in a signal handler."""
@@ -113,20 +132,26 @@ class Service:
 
     def _capture(self) -> None:
         """Meter what the ring gives, until it ends."""
-        seen, dropped = self.health.seen, self.health.dropped
+        self._seen_before, self._dropped_before = self.health.seen, self.health.dropped
         for block in self._source.blocks():
             if len(block.refs):
                 self._pipeline.add(block)
                 self.health.last_packet_ns = block.now_ns
             self._tick(block.now_ns)
             if block.now_ns - self._swept_ns >= SWEEP_NS or not len(block.refs):
-                self._source.count()
-                self.health.seen, self.health.dropped = seen + self._source.seen, dropped + self._source.dropped
+                self._count_drops(block.now_ns)
         try:
-            self._source.count()
-            self.health.seen, self.health.dropped = seen + self._source.seen, dropped + self._source.dropped
+            self._count_drops(time.time_ns())
         except OSError:
             return
+
+    def _count_drops(self, now_ns: int) -> None:
+        """Ask the kernel what it had to drop; calls in progress lose their quality by it."""
+        self._source.count()
+        dropped = self._dropped_before + self._source.dropped
+        if dropped > self.health.dropped and self._pipeline.calls is not None:
+            self._pipeline.calls.note_drop(now_ns)
+        self.health.seen, self.health.dropped = self._seen_before + self._source.seen, dropped
 
     def _tick(self, now_ns: int) -> None:
         """Do what is due: sweep, reload, feed the watchdog."""
@@ -170,13 +195,23 @@ class Service:
     def _take(self, flows: Any, verdicts: Any, name: str) -> None:
         """Count and write flows that ended."""
         self._summary.write(flows, verdicts, name)
-        for outlet in self._outlets:
-            was_up = outlet.health.up
-            outlet.write(flows, verdicts, name)
-            if was_up and not outlet.health.up:
-                log(f"records are being lost: {outlet.last_error}")
-            elif outlet.health.up and not was_up:
-                log("records are written again")
+        self._hand(self._flows, len(flows), flows, verdicts, name)
+
+    def _take_calls(self, calls: list[Call]) -> None:
+        """Count and write calls that ended."""
+        self._call_totals.add(calls)
+        self._hand(self._calls, len(calls), calls)
+
+    def _hand(self, outlet: Outlet | None, count: int, *records: Any) -> None:
+        """Give records to an outlet, and say so when it fails or recovers."""
+        if outlet is None:
+            return
+        was_up = outlet.health.up
+        outlet.write(count, *records)
+        if was_up and not outlet.health.up:
+            log(f"records are being lost: {outlet.last_error}")
+        elif outlet.health.up and not was_up:
+            log("records are written again")
 
     def _reload(self) -> None:
         """Take over a new model; a file that cannot be used changes nothing."""
@@ -189,7 +224,7 @@ class Service:
             self.health.reload_ok = True
             kept = [
                 name
-                for name in ("ring", "meter", "flows", "listen")
+                for name in ("ring", "meter", "flows", "calls", "listen")
                 if getattr(fresh, name) != getattr(self.settings, name)
             ]
             log("settings read again" + (f"; a restart is needed for: {', '.join(kept)}" if kept else ""))

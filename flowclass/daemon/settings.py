@@ -20,7 +20,7 @@ class ServiceSettings:
     ring : where packets come from
     meter : see MeterSettings
     model : folder of a model bundle, None for the shipped one
-    flows : pattern of record files, None for no records
+    flows, calls : patterns of record files, None for no records
     listen : address:port of the metrics, empty for none
     """
 
@@ -28,6 +28,7 @@ class ServiceSettings:
     meter: MeterSettings = field(default_factory=MeterSettings)
     model: str | None = None
     flows: str | None = None
+    calls: str | None = None
     listen: str = "127.0.0.1:9799"
 
     @classmethod
@@ -54,5 +55,6 @@ class ServiceSettings:
             meter=MeterSettings(**tables.get("meter", {})),
             model=tables.get("model", {}).get("folder") or None,
             flows=flows or None,
+            calls=chosen.get("calls") or tables.get("output", {}).get("calls") or None,
             listen=tables.get("metrics", {}).get("listen", cls.listen) if listen is None else listen,
         )

@@ -56,6 +56,11 @@ class FlowMeter:
         """Flows in the table now."""
         return int(self._state.meter["live"][0])
 
+    def live_rows(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return (HOT, BODY) rows ever used; ``in_use`` tells which are flows now. The meter goes on writing them."""
+        used = int(self._state.meter["high_row"][0])
+        return self._state.hot[:used], self._state.body[:used]
+
     def add(self, data: np.ndarray, refs: np.ndarray, first_frame: int) -> Iterator[FlowBatch]:
         """Meter a block of frames (uint8[:], PACKET_REF[n]); yield flows that ended, once there are enough of them.
 

@@ -12,7 +12,7 @@ class Metric:
     Attributes
     ----------
     name : with prefix and unit, without the ``_total`` of counters
-    type : ``counter``, ``gauge`` or ``info``
+    type : ``counter``, ``gauge`` or ``histogram``
     doc : what it counts
     labels : label names
     """
@@ -44,6 +44,12 @@ METRICS = (
     Metric("flowclass_flow_packets", "counter", "Packets of ended flows.", ("app", "kind")),
     Metric("flowclass_flow_bytes", "counter", "IP bytes of ended flows.", ("app", "kind")),
     Metric("flowclass_label_confidence_sum", "counter", "Sum of the labels' confidence.", ("app", "kind")),
+    Metric("flowclass_calls_active", "gauge", "Clients with media of a call in the last 10 s.", ("app",)),
+    Metric("flowclass_calls_ended", "counter", "Calls that ended.", ("app", "outcome")),
+    Metric("flowclass_call_talk_seconds", "histogram", "Seconds of talk of ended calls.", ("app",)),
+    Metric("flowclass_call_mos", "histogram", "MOS up to the probe, by assumptions.", ("app", "bound")),
+    Metric("flowclass_call_loss_ratio", "histogram", "Loss of main audio before the probe.", ("app", "direction")),
+    Metric("flowclass_call_jitter_seconds", "histogram", "Mean jitter of main audio.", ("app", "direction")),
     Metric("flowclass_records_written", "counter", "Flow records written.", ("sink",)),
     Metric("flowclass_records_lost", "counter", "Flow records that the sink could not take.", ("sink",)),
     Metric("flowclass_sink_up", "gauge", "Whether the sink took the last records.", ("sink",)),

@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector as BaseCollector
 
+from flowclass.calls.record import Outcome
+from flowclass.metrics.calls import CallTotals, Histograms
 from flowclass.metrics.catalog import METRICS, Metric
 from flowclass.record.status import Anomaly, EndReason, Status
-from flowclass.record.verdict import APP_NAMES, KIND_NAMES
+from flowclass.record.verdict import APP_NAMES, KIND_NAMES, App
 
 NS_PER_S = 1_000_000_000
 #: Series that are there from the start: of applications their calls, of the two other labels what they stand for.
@@ -59,6 +61,8 @@ class View:
     live_flows : returns the flows in the table now
     table_size : flows that fit
     model : name, sha256 and feature schema of the model
+    calls : what became of calls
+    active_calls : returns the calls in progress by application
     """
 
     health: Health
@@ -67,8 +71,13 @@ class View:
     live_flows: Callable[[], int]
     table_size: int
     model: tuple[str, str, str]
+    calls: CallTotals = field(default_factory=CallTotals)
+    active_calls: Callable[[], dict[App, int]] = dict
 
 
+#: Applications whose calls are counted, and those with a series from the start: what this is for first of all.
+CALLING = tuple(app for app in App if app not in (App.UNKNOWN, App.OTHER) and app < App.WIREGUARD)
+SHOWN = (App.SKYPE, App.TEAMS, App.WHATSAPP, App.VIBER)
 Sample = tuple[tuple[str, ...], float]
 
 
@@ -91,6 +100,9 @@ def samples(view: View) -> dict[str, list[Sample]]:
         build = version("flowclass")
     except PackageNotFoundError:
         build = "unknown"
+
+    active = view.active_calls()
+    ended = {(app.name.lower(), str(outcome)): 0 for app in SHOWN for outcome in Outcome} | view.calls.ended
 
     def total(column: str) -> list[Sample]:
         return [(labels, float(row[column])) for labels, row in kinds]
@@ -123,6 +135,10 @@ def samples(view: View) -> dict[str, list[Sample]]:
         "flowclass_flow_packets": total("packets"),
         "flowclass_flow_bytes": total("bytes"),
         "flowclass_label_confidence_sum": total("confidence"),
+        "flowclass_calls_active": [
+            ((app.name.lower(),), float(active.get(app, 0))) for app in CALLING if app in SHOWN or app in active
+        ],
+        "flowclass_calls_ended": [(labels, float(count)) for labels, count in ended.items()],
         "flowclass_records_written": [((sink.name,), float(sink.written)) for sink in health.sinks],
         "flowclass_records_lost": [((sink.name,), float(sink.lost)) for sink in health.sinks],
         "flowclass_sink_up": [((sink.name,), float(sink.up)) for sink in health.sinks],
@@ -136,12 +152,31 @@ def samples(view: View) -> dict[str, list[Sample]]:
     }
 
 
+def histograms(view: View) -> dict[str, Histograms]:
+    """Return the histograms of the catalogue by label values."""
+    calls = view.calls
+    return {
+        "flowclass_call_talk_seconds": calls.talk,
+        "flowclass_call_mos": calls.mos,
+        "flowclass_call_loss_ratio": calls.loss,
+        "flowclass_call_jitter_seconds": calls.jitter,
+    }
+
+
 def family(metric: Metric, values: list[Sample]) -> Any:
     """Return a metric family with its samples."""
     kind = CounterMetricFamily if metric.type == "counter" else GaugeMetricFamily
     made = kind(metric.name, metric.doc, labels=metric.labels)
     for labels, value in values:
         made.add_metric(labels, value)
+    return made
+
+
+def histogram_family(metric: Metric, found: Histograms) -> HistogramMetricFamily:
+    """Return a family of histograms."""
+    made = HistogramMetricFamily(metric.name, metric.doc, labels=metric.labels)
+    for labels, histogram in list(found.items()):
+        made.add_metric(labels, histogram.buckets(), histogram.total)
     return made
 
 
@@ -154,5 +189,9 @@ class Collector(BaseCollector):
     def collect(self) -> Iterator[Any]:
         """Give every family of the catalogue."""
         values = samples(self._view)
+        distributions = histograms(self._view)
         for metric in METRICS:
-            yield family(metric, values[metric.name])
+            if metric.type == "histogram":
+                yield histogram_family(metric, distributions[metric.name])
+            else:
+                yield family(metric, values[metric.name])

@@ -99,7 +99,7 @@ def test_quality__follows_the_worse_direction() -> None:
         ([], False, "no RTP header"),
         (streams(), True, "the probe dropped"),
         (streams(duplicates=50), False, "seen twice"),
-        (streams(packets=50, expected=50), False, "two seconds"),
+        (streams(last_ns=2 * S), False, "two seconds"),
     ],
 )
 def test_quality__is_void_where_nobody_can_know(found: list[Stream], dropped: bool, note: str) -> None:

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +23,7 @@ PCAPS = Path(__file__).parents[2] / "pcaps"
 SHOWCASE = PCAPS / "showcase.pcap"
 SHOWCASE_PACKETS = 2971
 CHAT = PCAPS / "viber" / "chat.pcap"
+WHATSAPP_CALL = PCAPS / "whatsapp" / "call-2019.pcap"
 VIBER_CALL = PCAPS / "viber" / "call-2024.pcap"
 #: What must not differ between a wire and a file. Times do, by the replay's jitter, and with them flow_id.
 SAME = (
@@ -105,7 +107,24 @@ def test_flows_end_on_a_silent_wire(veth: Wire, tmp_path: Path) -> None:
         service.await_metric("flowclass_flows_active", 0)
         assert service.metric('flowclass_flows_ended_total{reason="idle-timeout"}') >= 1
         assert service.metric('flowclass_flows_labelled_total{app="viber",kind="call-media"}') == 1
-        assert service.metric('flowclass_records_written_total{sink="jsonl"}') == len(records(flows))
+        assert service.metric('flowclass_records_written_total{sink="flows"}') == len(records(flows))
+
+
+def test_calls_are_counted_while_they_last_and_written_when_they_end(veth: Wire, tmp_path: Path) -> None:
+    config = settings(tmp_path, "idle_timeout_s = 2")
+    calls = tmp_path / "calls.jsonl"
+    with Running(veth.far, tmp_path, "--config", str(config), "--calls", str(calls)) as service:
+        replay = threading.Thread(target=veth.replay, args=(WHATSAPP_CALL, "--multiplier", "4"))
+        replay.start()
+        service.await_metric('flowclass_calls_active{app="whatsapp"}', 1)
+        replay.join()
+        service.await_metric('flowclass_calls_active{app="whatsapp"}', 0)
+        service.await_metric('flowclass_calls_ended_total{app="whatsapp",outcome="answered"}', 1)
+        assert service.metric('flowclass_call_talk_seconds_count{app="whatsapp"}') == 1
+        assert service.metric('flowclass_records_written_total{sink="calls"}') == 1
+        assert service.stop() == 0
+    (call,) = records(calls)
+    assert (call["app"], call["outcome"], call["capture"]) == ("whatsapp", "answered", veth.far)
 
 
 def test_an_interface_that_goes_and_comes_back(veth: Wire, tmp_path: Path) -> None:
@@ -153,17 +172,17 @@ def test_a_full_disk_is_counted_and_the_capture_goes_on(veth: Wire, tmp_path: Pa
         with Running(veth.far, tmp_path, "--config", str(config), "--flows", str(disk / "flows.jsonl")) as service:
             veth.replay(SHOWCASE, "--mbps", "40")
             service.await_metric("flowclass_read_packets_total", SHOWCASE_PACKETS)
-            service.await_metric('flowclass_sink_up{sink="jsonl"}', 0)
+            service.await_metric('flowclass_sink_up{sink="flows"}', 0)
             service.await_metric("flowclass_flows_active", 0)
-            lost = service.metric('flowclass_records_lost_total{sink="jsonl"}')
-            written = service.metric('flowclass_records_written_total{sink="jsonl"}')
+            lost = service.metric('flowclass_records_lost_total{sink="flows"}')
+            written = service.metric('flowclass_records_written_total{sink="flows"}')
             assert lost > 0
             assert lost + written == service.metric("flowclass_flows_created_total")
             for path in disk.iterdir():
                 path.unlink()
             time.sleep(1.5)  # the pause after a failure
             veth.replay(CHAT, "--topspeed")
-            service.await_metric('flowclass_sink_up{sink="jsonl"}', 1)
+            service.await_metric('flowclass_sink_up{sink="flows"}', 1)
             assert service.stop() == 0
         assert "records are being lost" in service.log.read_text()
     finally:

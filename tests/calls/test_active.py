@@ -1,0 +1,68 @@
+"""Calls in progress, from the rows of a flow table."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Any
+
+import numpy as np
+import pytest
+
+from flowclass.calls.active import SILENT_NS, active_calls, is_private
+from flowclass.flow.record import BODY, HOT
+from flowclass.record.packet import IPV4_MAPPED
+from flowclass.record.verdict import App, Kind
+
+NOW = 1_000 * 1_000_000_000
+CLIENT, OTHER, RELAY, PEER = "10.0.0.1", "192.168.7.9", "203.0.113.1", "198.51.100.7"
+
+
+def words(address: str) -> tuple[int, int]:
+    """Return an address as FLOW holds it."""
+    number = ipaddress.ip_address(address)
+    if number.version == 4:
+        return 0, IPV4_MAPPED | int(number)
+    return int(number) >> 64, int(number) & (1 << 64) - 1
+
+
+def table(*flows: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+    """Return HOT and BODY rows: WhatsApp media of CLIENT with RELAY now, unless said otherwise."""
+    hot, body = np.zeros(len(flows) + 1, HOT), np.zeros(len(flows) + 1, BODY)
+    for row, flow in enumerate(flows):
+        hot[row]["src_hi"], hot[row]["src_lo"] = words(flow.get("src", CLIENT))
+        hot[row]["dst_hi"], hot[row]["dst_lo"] = words(flow.get("dst", RELAY))
+        hot[row]["sport"], hot[row]["dport"] = flow.get("sport", 40000), flow.get("dport", 3478)
+        hot[row]["in_use"], hot[row]["last_ns"] = 1, flow.get("last_ns", NOW)
+        body[row]["app"], body[row]["kind"] = flow.get("app", App.WHATSAPP), flow.get("kind", Kind.CALL_MEDIA)
+        body[row]["streams"] = flow.get("streams", 1)
+    return hot, body
+
+
+@pytest.mark.parametrize(
+    ("flows", "wanted"),
+    [
+        pytest.param([], {}, id="none"),
+        pytest.param([{}, {"dst": PEER, "dport": 9344}], {App.WHATSAPP: 1}, id="two-legs-of-one-call"),
+        pytest.param([{}, {"src": OTHER}], {App.WHATSAPP: 2}, id="two-clients-of-one-relay"),
+        pytest.param([{"src": RELAY, "dst": CLIENT, "sport": 3478, "dport": 40000}, {}], {App.WHATSAPP: 1}, id="ways"),
+        pytest.param([{"last_ns": NOW - SILENT_NS - 1}], {}, id="silent"),
+        pytest.param([{"kind": Kind.CALL_SIGNALLING, "streams": 0}], {}, id="set-up-alone"),
+        pytest.param([{"kind": Kind.CALL_SIGNALLING}], {App.WHATSAPP: 1}, id="relay-with-media"),
+        pytest.param([{"app": App.SKYPE}, {"app": App.TEAMS}], {App.TEAMS: 1}, id="look-alikes"),
+        pytest.param([{"app": App.ZOOM}, {}], {App.WHATSAPP: 1, App.ZOOM: 1}, id="two-applications"),
+    ],
+)
+def test_active_calls(flows: list[dict[str, Any]], wanted: dict[App, int]) -> None:
+    assert active_calls(*table(*flows), NOW) == wanted
+
+
+@pytest.mark.parametrize(
+    ("address", "private"),
+    [
+        ("10.1.2.3", True), ("172.16.0.1", True), ("172.32.0.1", False), ("192.168.0.1", True), ("100.64.0.1", True),
+        ("8.8.8.8", False), ("fd00::1", True), ("2001:db8::1", False),
+    ],
+)  # fmt: skip
+def test_is_private(address: str, private: bool) -> None:
+    high, low = words(address)
+    assert is_private(np.array([high], np.uint64), np.array([low], np.uint64)).tolist() == [private]

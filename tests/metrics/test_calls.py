@@ -1,0 +1,50 @@
+"""Counters and histograms of ended calls, as a scrape shows them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flowclass.calls.record import Call
+from flowclass.metrics.calls import CallTotals, Histogram
+
+CALL = Call(
+    capture="eth0", app="whatsapp", candidates=["whatsapp"], client="10.0.0.1", start=0.0, talk_start=1.0, end=61.0,
+    talk_s=60.0, outcome="answered", cut_start=False, cut_end=False, flows=2, media_flows=1, packets_up=3000,
+    packets_down=3000, loss_up=0.0, loss_down=0.02, jitter_up=0.004, jitter_down=0.012, mos_low=2.9, mos_high=4.1,
+    quality_valid=True, quality_note="", media="audio", path="relay", bytes_up=1, bytes_down=1, streams=[],
+)  # fmt: skip
+
+
+def test_calls_are_counted_by_application_and_outcome() -> None:
+    totals = CallTotals()
+    totals.add([CALL, CALL, replace(CALL, outcome="one-way"), replace(CALL, app="viber")])
+    assert totals.ended == {("whatsapp", "answered"): 2, ("whatsapp", "one-way"): 1, ("viber", "answered"): 1}
+    assert totals.talk["whatsapp",].total == 180.0
+
+
+def test_quality_goes_into_histograms_by_direction_and_bound() -> None:
+    totals = CallTotals()
+    totals.add([CALL])
+    assert totals.loss["whatsapp", "down"].total == 0.02
+    assert totals.jitter["whatsapp", "up"].total == 0.004
+    assert (totals.mos["whatsapp", "low"].total, totals.mos["whatsapp", "high"].total) == (2.9, 4.1)
+
+
+def test_void_quality_is_not_counted() -> None:
+    totals = CallTotals()
+    totals.add([replace(CALL, quality_valid=False, mos_low=None, mos_high=None)])
+    assert (totals.loss, totals.jitter, totals.mos) == ({}, {}, {})
+
+
+@given(st.lists(st.floats(0, 100)))
+def test_histogram__buckets_are_cumulative_and_hold_every_value(values: list[float]) -> None:
+    histogram = Histogram((1.0, 10.0, 50.0))
+    for value in values:
+        histogram.observe(value)
+    wanted = [sum(value <= edge for value in values) for edge in (1.0, 10.0, 50.0, float("inf"))]
+    assert [count for _, count in histogram.buckets()] == wanted
+    assert histogram.total == pytest.approx(sum(values))
