@@ -22,6 +22,13 @@ from flowclass.record.status import Status
 
 #: Frames handed to the meter at a time.
 BLOCK_FRAMES = 4096
+NS_PER_S = 1_000_000_000
+#: Where in a flow's time a window begins, as a share of it.
+WINDOW_AT = 0.4
+LOSS_SEED = 2
+UDP = 17
+#: STUN's magic cookie (RFC 8489 §5).
+COOKIE = bytes.fromhex("2112a442")
 #: Any seed does: the hash only has to tell flows of one capture apart.
 _SEED = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F], np.uint64)
 
@@ -46,6 +53,9 @@ class Frames:
     length : int64[n], frames of its flow
     direction : int64[n], 0 as the flow's first frame, else 1
     both_ways : bool[n], whether its flow has frames in both directions
+    begin_ns, end_ns : int64[n], first and last frame of its flow
+    stun : bool[n], whether it is a STUN message
+    had_stun : bool[n], whether its flow has STUN messages
     """
 
     data: np.ndarray
@@ -55,6 +65,10 @@ class Frames:
     length: np.ndarray
     direction: np.ndarray
     both_ways: np.ndarray
+    begin_ns: np.ndarray
+    end_ns: np.ndarray
+    stun: np.ndarray
+    had_stun: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -104,6 +118,24 @@ def _one_way(name: str, direction: int) -> View:
     return View(name, f"only the {name} direction of each flow", keep)
 
 
+def _window(seconds: int) -> View:
+    def keep(frames: Frames) -> np.ndarray:
+        lasts = frames.end_ns - frames.begin_ns
+        since = frames.refs["ts_ns"] - frames.begin_ns - (WINDOW_AT * lasts).astype(np.int64)
+        length = seconds * NS_PER_S
+        return np.asarray((frames.flow >= 0) & (since >= 0) & (since < length) & (lasts >= 2 * length))
+
+    return View(f"window-{seconds}s", f"{seconds} s out of the middle of each flow", keep)
+
+
+def _lossy(percent: int) -> View:
+    def keep(frames: Frames) -> np.ndarray:
+        drawn = np.random.default_rng(LOSS_SEED).random(len(frames.refs))
+        return np.asarray(drawn * 100 >= percent)
+
+    return View(f"loss-{percent}", f"{percent} % of the frames missing at random", keep)
+
+
 VIEWS = (
     View("whole", "the capture as it is", lambda frames: np.ones(len(frames.refs), bool)),
     _first(5),
@@ -115,6 +147,15 @@ VIEWS = (
     _middle(30),
     _one_way("forward", 0),
     _one_way("reverse", 1),
+    _window(1),
+    _window(2),
+    _window(5),
+    _lossy(2),
+    View(
+        "media-only",
+        "every STUN message missing, of flows that have more",
+        lambda frames: ~frames.stun & (frames.flow >= 0) & frames.had_stun,
+    ),
     View("snap-96", "frames cut to 96 bytes", lambda frames: frames.flow >= 0, 96),
 )
 VIEW_NAMES = tuple(view.name for view in VIEWS)
@@ -160,7 +201,35 @@ def place_frames(data: np.ndarray, refs: np.ndarray) -> Frames:
     backward = np.bincount(flow, weights=direction, minlength=1).astype(np.int64)
     both_ways = (backward > 0)[flow] if len(refs) else np.zeros(0, bool)
     length = count[flow] if len(refs) else np.zeros(0, np.int64)
-    return Frames(data, refs, np.where(metered, flow, -1), rank, length, direction, both_ways)
+    times = refs["ts_ns"].astype(np.int64)
+    begin, end = np.full(len(count), np.iinfo(np.int64).max), np.full(len(count), np.iinfo(np.int64).min)
+    np.minimum.at(begin, flow, times)
+    np.maximum.at(end, flow, times)
+    stun = _is_stun(data, packets)
+    had_stun = np.bincount(flow, weights=stun, minlength=1) > 0
+    return Frames(
+        data,
+        refs,
+        np.where(metered, flow, -1),
+        rank,
+        length,
+        direction,
+        both_ways,
+        begin[flow],
+        end[flow],
+        stun,
+        had_stun[flow],
+    )
+
+
+def _is_stun(data: np.ndarray, packets: np.ndarray) -> np.ndarray:
+    """Return bool[n]: UDP datagrams that carry STUN's cookie at its place (RFC 8489 §5)."""
+    at = packets["payload_lo"].astype(np.int64) + 4
+    able = (packets["status"] == Status.OK) & (packets["proto"] == UDP) & (packets["payload_hi"] >= at + 4)
+    found = able.copy()
+    for offset, byte in enumerate(COOKIE):
+        found[able] &= data[at[able] + offset] == byte
+    return np.asarray(found)
 
 
 def blocks_of(frames: Frames, view: View) -> Iterator[PacketBlock]:

@@ -14,6 +14,7 @@ from flowclass.training.corpus import corpus_digest
 from flowclass.training.samples import flows_of, table_of
 from flowclass.training.views import VIEW_NAMES, VIEWS, Frames, blocks_of, place_frames
 from tests.frames import Frame, block_of, rtp, tcp, udp
+from tests.messages import stun
 
 MS = 1_000_000
 START = 1_700_000_000_000 * MS
@@ -130,3 +131,31 @@ def write_pcap(path: Path, frames: list[Frame]) -> None:
         for frame in frames:
             seconds, rest = divmod(frame.ts_ns, 10**9)
             out.write(struct.pack("<IIII", seconds, rest, len(frame.data), len(frame.data)) + frame.data)
+
+
+def test_window__is_so_long_and_lies_within_the_flow(frames: Frames) -> None:
+    for seconds in (1, 2, 5):
+        kept = VIEWS[VIEW_NAMES.index(f"window-{seconds}s")].keep(frames)
+        for flow in set(frames.flow[kept].tolist()):
+            times = frames.refs["ts_ns"][kept & (frames.flow == flow)]
+            assert times.max() - times.min() < seconds * 1_000_000_000
+            assert times.min() > frames.begin_ns[frames.flow == flow][0]
+    assert VIEWS[VIEW_NAMES.index("window-1s")].keep(frames).any()
+
+
+def test_loss__leaves_nearly_all_and_always_the_same(frames: Frames) -> None:
+    view = VIEWS[VIEW_NAMES.index("loss-2")]
+    kept = view.keep(frames)
+    assert 0.93 < kept.mean() < 1.0
+    assert (kept == view.keep(frames)).all()
+
+
+def test_media_only__leaves_the_media_of_flows_that_had_stun() -> None:
+    both = [
+        udp(START + i * MS, "192.0.2.1", 4000, "203.0.113.1", 3478, stun(1) if i % 3 == 0 else bytes(80))
+        for i in range(9)
+    ]
+    alone = [udp(START + i * MS, "192.0.2.1", 4001, "203.0.113.1", 3478, bytes(80)) for i in range(5)]
+    frames = place_frames(*block_of([*both, *alone]))
+    kept = VIEWS[VIEW_NAMES.index("media-only")].keep(frames)
+    assert kept.tolist() == [i % 3 != 0 for i in range(9)] + [False] * 5
