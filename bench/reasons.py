@@ -62,10 +62,10 @@ def is_same(label: Label, app: int, also: int) -> bool:
 
 def is_right(label: Label, module: int, reason: Reason) -> bool:
     """Whether a Reason speaks for what a flow is labelled; a tunnel or no-call Reason for any flow that is no call,
-    WebRTC of no nameable application for any call."""
+    WebRTC or RTP of no nameable application for any call."""
     if reason.kind in (Kind.NOT_VOIP, Kind.TUNNEL):
         return label.kind not in CALLS
-    if APPS[module].label == App.WEBRTC:
+    if (reason.app or APPS[module].label) in (App.WEBRTC, App.RTP):
         return label.kind in CALLS
     return is_same(label, reason.app or APPS[module].label, reason.also or App.UNKNOWN)
 

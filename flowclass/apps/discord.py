@@ -61,6 +61,7 @@ REASONS = (
         Kind.CALL_MEDIA,
         "RTP stream of Opus as payload type 120, or of its video, with an SSRC counted up from 1",
         "FACTS §1.10; captures Discord 2020 and 2023",
+        false_alarms=2,
     ),
 )
 DISCOVERY, HEARTBEAT, VOICE, NAME, STREAM = bits(REASONS)

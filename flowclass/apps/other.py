@@ -82,7 +82,7 @@ REASONS = (
         Kind.NOT_VOIP,
         "a datagram of printable text: JSON, XML, syslog and the like",
         "form; captures Dropbox, WS-Discovery, syslog",
-        false_alarms=1,
+        false_alarms=2,
     ),
     Reason(
         "game-stun",

@@ -42,7 +42,7 @@ REASONS = (
         Kind.MESSAGING,
         "first packet that looks like the old overlay: random id, function 2, 18 to 38 bytes",
         "FACTS §1.1, §2.2: true of SNMP, DNS and others too, a hint only",
-        false_alarms=7,
+        false_alarms=13,
     ),
     Reason(
         "overlay-talk",
@@ -50,7 +50,7 @@ REASONS = (
         Kind.MESSAGING,
         "overlay packets in both directions with functions 2, 3, 5 or 7",
         "FACTS §2.2: a hint only",
-        false_alarms=7,
+        false_alarms=10,
     ),
 )
 IMPLEMENTATION_3, NAME, PROBE, TALK = bits(REASONS)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from flowclass.training.open_set import LeftOut
 from flowclass.training.score import Figure, Score, as_json
 
 REPORT = "report.json"
@@ -22,16 +23,20 @@ class Report:
     facts : what it rests on: rows, groups, versions, digests
     scores : one a way of judging; the first is the product's
     bundle : folder of the bundle written, None for an evaluation
+    left_out : what is said of applications that were left out of training
     """
 
     title: str
     facts: dict[str, Any]
     scores: list[Score]
     bundle: Path | None = field(default=None, compare=False)
+    left_out: list[LeftOut] = field(default_factory=list)
 
     def to_json(self) -> str:
         """Return the report as JSON; the same scores give the same text."""
         content = {"title": self.title, "facts": self.facts, "scores": [as_json(one) for one in self.scores]}
+        if self.left_out:
+            content["left_out"] = [asdict(one) for one in self.left_out]
         return json.dumps(content, indent=1, sort_keys=True) + "\n"
 
     def to_markdown(self) -> str:
@@ -46,6 +51,13 @@ class Report:
         lines += _view_table(self.scores[0])
         lines += ["", "## False calls among flows that are none", ""]
         lines += _false_table(self.scores)
+        if self.left_out:
+            lines += [
+                "",
+                "## Applications left out of training, their evidence taken away (media flows, all views)",
+                "",
+            ]
+            lines += _left_out_table(self.left_out)
         lines += ["", "## What was said (product, whole captures)", "", "| said | flows | right |", "|---|---:|---:|"]
         lines += [f"| {name} | {n} | {share:.2%} |" for name, (n, share) in self.scores[0].precision.items()]
         return "\n".join(lines) + "\n"
@@ -114,3 +126,13 @@ def _false_table(scores: list[Score]) -> list[str]:
             cells += f" {called} | {called / flows * 1e4 if flows else 0:.1f} |"
         lines.append(f"| {view} | {flows} |{cells}")
     return lines
+
+
+def _left_out_table(left_out: list[LeftOut]) -> list[str]:
+    lines = ["| application | flows | not given another's name | mistaken for |", "|---|---:|---:|---|"]
+    for one in left_out:
+        names = ", ".join(f"{name} {share:.1%}" for name, share in one.mistaken_for) or "–"
+        lines.append(f"| {one.app} | {one.flows} | {one.honest:.1%} | {names} |")
+    total = sum(one.flows for one in left_out)
+    honest = sum(one.flows * one.honest for one in left_out) / max(total, 1)
+    return [*lines, f"| all | {total} | {honest:.1%} | |"]

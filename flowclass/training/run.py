@@ -27,6 +27,7 @@ from flowclass.training.fit import (
     tune,
 )
 from flowclass.training.forest_arrays import forest_arrays
+from flowclass.training.open_set import leave_apps_out
 from flowclass.training.report import REPORT, Report
 from flowclass.training.samples import quiet, table_of
 from flowclass.training.score import Score, evidence_confidence, rules_of, score, verdicts_of
@@ -72,8 +73,12 @@ def train(
     if baseline:
         scores.append(_baseline(data, classes, evidence))
         progress("scored the nearest neighbours")
+        left_out = leave_apps_out(data, classes, rules_of(classes, tuning, evidence))
+        progress("scored each application left out")
+    else:
+        left_out = []
     bundle = _bundle(data, classes, tuning, evidence, out.name)
-    report = Report(f"Model {out.name}: held-out capture groups", _facts(data, bundle), scores, out)
+    report = Report(f"Model {out.name}: held-out capture groups", _facts(data, bundle), scores, out, left_out)
     bundle.save(out, card_of(bundle, report))
     data.save(out / TABLE)
     (out / REPORT).write_text(report.to_json())

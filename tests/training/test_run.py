@@ -52,6 +52,16 @@ def test_train__report_scores_product_model_and_baseline(trained: tuple[Path, Re
     assert "whatsapp:call-media" in report.to_markdown()
 
 
+def test_train__applications_are_left_out_in_turn(trained: tuple[Path, Report]) -> None:
+    left_out = {one.app: one for one in trained[1].left_out}
+    assert {"messenger+whatsapp", "skype+teams"} <= set(left_out)
+    for one in left_out.values():
+        assert one.flows > 0
+        assert one.honest == pytest.approx(1 - sum(share for _, share in one.mistaken_for))
+        assert not set(one.app.split("+")) & {name for name, _ in one.mistaken_for}
+    assert "left out of training" in trained[1].to_markdown()
+
+
 def test_train__card_says_how_to_train_again(trained: tuple[Path, Report]) -> None:
     assert "flowclass train --table first/table.npz" in (trained[0] / "MODEL_CARD.md").read_text()
 
