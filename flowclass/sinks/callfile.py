@@ -9,7 +9,7 @@ from dataclasses import asdict, fields
 from typing import Any
 
 from flowclass.calls.record import Call
-from flowclass.errors import SinkError
+from flowclass.sinks.arrow import require_pyarrow
 from flowclass.sinks.sink import Output, format_of
 
 COLUMNS = tuple(one.name for one in fields(Call))
@@ -24,12 +24,13 @@ class CallFile:
     def __init__(self, path: str) -> None:
         self._format = format_of(path, None)
         self._output = Output(path)
-        self._rows: list[dict[str, Any]] = []
+        self._waiting: list[Call] = []
         if self._format == "csv":
             self._output.write((",".join(COLUMNS) + "\n").encode())
 
     def write(self, calls: Iterable[Call]) -> None:
         """Write records."""
+        calls = list(calls)
         rows = [asdict(call) for call in calls]
         if self._format == "jsonl":
             self._output.write("".join(json.dumps(row) + "\n" for row in rows).encode())
@@ -39,12 +40,12 @@ class CallFile:
                 for row in rows
             )
         else:
-            self._rows += rows
+            self._waiting += calls
 
     def close(self) -> None:
         """Finish the file."""
         if self._format == "parquet":
-            self._output.write(_parquet(self._rows))
+            self._output.write(_parquet(self._waiting))
         self._output.close()
 
 
@@ -69,17 +70,25 @@ def _stream_type(pa: Any) -> Any:
     return pa.struct([(name, kind) for names, kind in kinds for name in names])
 
 
-def _parquet(rows: list[dict[str, Any]]) -> bytes:
-    try:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-    except ImportError as error:
-        raise SinkError("Parquet needs pyarrow: pip install 'flowclass[parquet]'") from error
+def call_table(calls: Iterable[Call]) -> Any:
+    """Return calls as an Arrow table.
+
+    Raises
+    ------
+    SinkError
+        When pyarrow is not installed.
+    """
+    pa = require_pyarrow()
     kinds = {
         "str": pa.string(), "list[str]": pa.list_(pa.string()), "float": pa.float64(), "float | None": pa.float64(),
         "bool": pa.bool_(), "int": pa.int64(), "list[dict[str, Any]]": pa.list_(_stream_type(pa)),
     }  # fmt: skip
     schema = pa.schema([(one.name, kinds[str(one.type)]) for one in fields(Call)])
+    return pa.Table.from_pylist([asdict(call) for call in calls], schema=schema)
+
+
+def _parquet(calls: list[Call]) -> bytes:
+    pa = require_pyarrow()
     buffer = pa.BufferOutputStream()
-    pq.write_table(pa.Table.from_pylist(rows, schema=schema), buffer)
+    pa.parquet.write_table(call_table(calls), buffer)
     return bytes(buffer.getvalue())
