@@ -119,7 +119,8 @@ def open_sink(path: str, chosen: str | None, inputs: Sequence[str] = ()) -> Sink
     if path != "-" and any(_same_file(path, other) for other in inputs):
         raise UsageError(f"{path} is one of the inputs: write the records elsewhere")
     if name == "parquet":
-        from flowclass.sinks.parquet import ParquetSink, require_pyarrow
+        from flowclass.sinks.arrow import require_pyarrow
+        from flowclass.sinks.parquet import ParquetSink
 
         require_pyarrow()
         return ParquetSink(Output(path))
