@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable
 from enum import IntEnum
 from pathlib import Path
 
+import numpy as np
+
 from flowclass.apps._fused import APPS, REASONS
 from flowclass.config.load import sample
 from flowclass.config.schema import SETTINGS
@@ -26,6 +28,7 @@ from flowclass.record.stats import STATS_FIELDS
 from flowclass.record.status import Anomaly, EndReason, Status
 from flowclass.record.verdict import APP_NAMES
 from flowclass.sinks.columns import COLUMN_NAMES, FLOW_COLUMNS, SCHEMA_VERSION, Column, json_schema
+from flowclass.sinks.ipfix import OURS, REVERSE, TEMPLATES
 
 FOLDER = Path(__file__).parent / "reference"
 SOURCE = Path(__file__).parents[1] / "flowclass"
@@ -169,12 +172,27 @@ def metrics() -> str:
     return page("Metrics", body + table(("metric", "type", "labels", "meaning"), rows), "flowclass/metrics/catalog.py")
 
 
+def ipfix() -> str:
+    """Return the page of IPFIX elements."""
+    owners = {0: "IANA", REVERSE: f"{REVERSE} (RFC 5103)", OURS: f"{OURS} (flowclass)"}
+    body = (
+        "What `ipfix` in `[output]` sends (RFC 7011, biflows by RFC 5103). Over UDP templates are sent every minute.\n"
+        f"flowclass has no enterprise number of its own and uses {OURS}, set aside for documentation (RFC 5612).\n"
+        "Bits of flowclassCandidates are the numbers of applications in [the account](account.md).\n\n"
+    )
+    for number, elements in TEMPLATES.items():
+        rows = [(e.name, str(e.number), owners[e.enterprise], str(np.dtype(e.dtype).itemsize), e.doc) for e in elements]
+        body += f"## Template {number}\n\n" + table(("element", "id", "enterprise", "bytes", "meaning"), rows) + "\n"
+    return page("IPFIX", body.rstrip() + "\n", "flowclass/sinks/ipfix.py")
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "flow-record.md": flow_record,
     "flow.schema.json": lambda: json.dumps(json_schema(), indent=2) + "\n",
     "records.md": records,
     "account.md": vocabularies,
     "metrics.md": metrics,
+    "ipfix.md": ipfix,
     "flowclass.toml": sample,
     "evidence.md": reasons,
     "features.md": features,

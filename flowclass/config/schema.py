@@ -60,5 +60,8 @@ SETTINGS = (
     Setting(
         "output", "calls", str, None, "", "file for call records; its ending and the codes in it as above",
     ),
+    Setting(
+        "output", "ipfix", str, None, "", "IPFIX collector for flow records: udp://host:port or tcp://host:port",
+    ),
     Setting("metrics", "listen", str, "127.0.0.1:9799", "", "address and port of /metrics; empty: none"),
 )  # fmt: skip

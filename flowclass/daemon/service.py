@@ -22,6 +22,7 @@ from flowclass.metrics.http import MetricsServer, parse_listen
 from flowclass.model.bundle import ModelBundle, load_default
 from flowclass.pipeline import Pipeline
 from flowclass.sinks.callfile import CallFile
+from flowclass.sinks.ipfix import IpfixSink
 from flowclass.sinks.sink import open_sink
 from flowclass.sinks.table import Summary
 
@@ -60,7 +61,8 @@ class Service:
         self._summary = Summary()
         self._flows = self._outlet(settings.flows, lambda name: open_sink(name, None), "flows")
         self._calls = self._outlet(settings.calls, CallFile, "calls")
-        self._outlets = [outlet for outlet in (self._flows, self._calls) if outlet is not None]
+        self._ipfix = self._outlet(settings.ipfix, IpfixSink, "ipfix")
+        self._outlets = [outlet for outlet in (self._flows, self._calls, self._ipfix) if outlet is not None]
         self._call_totals = CallTotals()
         self._pipeline = Pipeline(
             settings.ring.interface,
@@ -196,6 +198,7 @@ class Service:
         """Count and write flows that ended."""
         self._summary.write(flows, verdicts, name)
         self._hand(self._flows, len(flows), flows, verdicts, name)
+        self._hand(self._ipfix, len(flows), flows, verdicts, name)
 
     def _take_calls(self, calls: list[Call]) -> None:
         """Count and write calls that ended."""
@@ -224,7 +227,7 @@ class Service:
             self.health.reload_ok = True
             kept = [
                 name
-                for name in ("ring", "meter", "flows", "calls", "listen")
+                for name in ("ring", "meter", "flows", "calls", "ipfix", "listen")
                 if getattr(fresh, name) != getattr(self.settings, name)
             ]
             log("settings read again" + (f"; a restart is needed for: {', '.join(kept)}" if kept else ""))

@@ -9,6 +9,7 @@ from flowclass.capture.ring import RingSettings
 from flowclass.config.load import load
 from flowclass.errors import UsageError
 from flowclass.flow.state import MeterSettings
+from flowclass.sinks.ipfix import parse_collector
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,7 @@ class ServiceSettings:
     meter : see MeterSettings
     model : folder of a model bundle, None for the shipped one
     flows, calls : patterns of record files, None for no records
+    ipfix : address of a collector, None for none
     listen : address:port of the metrics, empty for none
     """
 
@@ -29,6 +31,7 @@ class ServiceSettings:
     model: str | None = None
     flows: str | None = None
     calls: str | None = None
+    ipfix: str | None = None
     listen: str = "127.0.0.1:9799"
 
     @classmethod
@@ -48,6 +51,9 @@ class ServiceSettings:
             raise UsageError("no interface to capture from: set interface in [capture], or give --interface")
         if "ring_mb" in capture:
             capture["ring_bytes"] = int(capture.pop("ring_mb")) << 20
+        ipfix = tables.get("output", {}).get("ipfix") or None
+        if ipfix is not None:
+            parse_collector(ipfix)
         flows = chosen.get("flows") or tables.get("output", {}).get("flows")
         listen = chosen.get("listen")
         return cls(
@@ -56,5 +62,6 @@ class ServiceSettings:
             model=tables.get("model", {}).get("folder") or None,
             flows=flows or None,
             calls=chosen.get("calls") or tables.get("output", {}).get("calls") or None,
+            ipfix=ipfix,
             listen=tables.get("metrics", {}).get("listen", cls.listen) if listen is None else listen,
         )

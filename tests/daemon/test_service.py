@@ -127,6 +127,38 @@ def test_calls_are_counted_while_they_last_and_written_when_they_end(veth: Wire,
     assert (call["app"], call["outcome"], call["capture"]) == ("whatsapp", "answered", veth.far)
 
 
+def test_a_collector_that_goes_and_comes_back(veth: Wire, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    collector = f'ipfix = "tcp://127.0.0.1:{port}"'
+    config = settings(tmp_path, "idle_timeout_s = 0.5", "tcp_linger_s = 0.5", "[output]", collector)
+    with Running(veth.far, tmp_path, "--config", str(config)) as service:
+
+        def all_told() -> bool:
+            """Whether every flow has ended, as a record written or lost."""
+            told = sum(
+                service.metric(f'flowclass_records_{what}_total{{sink="ipfix"}}') for what in ("written", "lost")
+            )
+            return service.metric("flowclass_flows_active") == 0 and told == service.metric(
+                "flowclass_flows_created_total"
+            )
+
+        veth.replay(CHAT, "--topspeed")
+        service.await_metric('flowclass_sink_up{sink="ipfix"}', 0)
+        until("the account to balance", all_told)
+        assert service.metric('flowclass_records_written_total{sink="ipfix"}') == 0
+        with socket.create_server(("127.0.0.1", port)) as listener:
+            time.sleep(1.5)  # the pause after a failure
+            veth.replay(CHAT, "--topspeed")
+            service.await_metric('flowclass_sink_up{sink="ipfix"}', 1)
+            until("the account to balance", all_told)
+            assert service.metric('flowclass_records_written_total{sink="ipfix"}') > 0
+            connection, _ = listener.accept()
+            with connection:
+                assert connection.recv(2) == b"\0\x0a"  # IPFIX version 10
+        assert service.stop() == 0
+
+
 def test_an_interface_that_goes_and_comes_back(veth: Wire, tmp_path: Path) -> None:
     packets = packets_in(CHAT)
     up, again = (f'flowclass_capture_{name}{{interface="{veth.far}"}}' for name in ("up", "restarts_total"))
