@@ -64,4 +64,8 @@ SETTINGS = (
         "output", "ipfix", str, None, "", "IPFIX collector for flow records: udp://host:port or tcp://host:port",
     ),
     Setting("metrics", "listen", str, "127.0.0.1:9799", "", "address and port of /metrics; empty: none"),
+    Setting(
+        "metrics", "web_config", str, None, "",
+        "file with TLS and basic authentication in the form of Prometheus' exporters; absent: plain HTTP for everybody",
+    ),
 )  # fmt: skip

@@ -19,6 +19,7 @@ from flowclass.errors import CaptureError, FlowclassError
 from flowclass.metrics.calls import CallTotals
 from flowclass.metrics.collector import Health, View
 from flowclass.metrics.http import MetricsServer, parse_listen
+from flowclass.metrics.webconfig import WebConfig
 from flowclass.model.bundle import ModelBundle, load_default
 from flowclass.pipeline import Pipeline
 from flowclass.sinks.callfile import CallFile
@@ -85,7 +86,8 @@ class Service:
         )
         self._server: MetricsServer | None = None
         if settings.listen:
-            self._server = MetricsServer(parse_listen(settings.listen), self._view, self.reload)
+            web = WebConfig(settings.web_config) if settings.web_config else None
+            self._server = MetricsServer(parse_listen(settings.listen), self._view, self.reload, web)
         self._seen_before = self._dropped_before = 0
         self._swept_ns = 0
         self._fed_s = 0.0
@@ -227,7 +229,7 @@ class Service:
             self.health.reload_ok = True
             kept = [
                 name
-                for name in ("ring", "meter", "flows", "calls", "ipfix", "listen")
+                for name in ("ring", "meter", "flows", "calls", "ipfix", "listen", "web_config")
                 if getattr(fresh, name) != getattr(self.settings, name)
             ]
             log("settings read again" + (f"; a restart is needed for: {', '.join(kept)}" if kept else ""))

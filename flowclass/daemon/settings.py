@@ -24,6 +24,7 @@ class ServiceSettings:
     flows, calls : patterns of record files, None for no records
     ipfix : address of a collector, None for none
     listen : address:port of the metrics, empty for none
+    web_config : file with TLS and users of the metrics, None for plain HTTP
     """
 
     ring: RingSettings
@@ -33,6 +34,7 @@ class ServiceSettings:
     calls: str | None = None
     ipfix: str | None = None
     listen: str = "127.0.0.1:9799"
+    web_config: str | None = None
 
     @classmethod
     def read(cls, path: str | None, **chosen: Any) -> ServiceSettings:
@@ -63,5 +65,6 @@ class ServiceSettings:
             flows=flows or None,
             calls=chosen.get("calls") or tables.get("output", {}).get("calls") or None,
             ipfix=ipfix,
+            web_config=tables.get("metrics", {}).get("web_config") or None,
             listen=tables.get("metrics", {}).get("listen", cls.listen) if listen is None else listen,
         )

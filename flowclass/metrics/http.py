@@ -7,6 +7,7 @@ that a slow or silent client keeps nobody else waiting.
 from __future__ import annotations
 
 import html
+import ssl
 import threading
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
@@ -18,6 +19,7 @@ from prometheus_client import CollectorRegistry, make_wsgi_app
 
 from flowclass.errors import UsageError
 from flowclass.metrics.collector import Collector, View
+from flowclass.metrics.webconfig import WebConfig
 
 #: Seconds a client has for its request and for taking the answer.
 TIMEOUT_S = 10.0
@@ -49,9 +51,10 @@ class _Handler(WSGIRequestHandler):
 class _Server(ThreadingMixIn, WSGIServer):
     daemon_threads = True
 
-    def __init__(self, *arguments: Any) -> None:
+    def __init__(self, listen: tuple[str, int], tls: ssl.SSLContext | None) -> None:
         self._slots = threading.BoundedSemaphore(MOST_REQUESTS)
-        super().__init__(*arguments)
+        self._tls = tls
+        super().__init__(listen, _Handler)
 
     def process_request(self, request: Any, client_address: Any) -> None:
         if not self._slots.acquire(blocking=False):
@@ -61,9 +64,23 @@ class _Server(ThreadingMixIn, WSGIServer):
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         try:
-            super().process_request_thread(request, client_address)
+            # The handshake is the client's to delay: it happens here, not where connections are accepted.
+            secured = self._secured(request)
+            if secured is not None:
+                super().process_request_thread(secured, client_address)
         finally:
             self._slots.release()
+
+    def _secured(self, request: Any) -> Any:
+        """Return the connection to speak HTTP over, None for a client that fails the handshake."""
+        if self._tls is None:
+            return request
+        try:
+            request.settimeout(TIMEOUT_S)
+            return self._tls.wrap_socket(request, server_side=True)
+        except (OSError, ssl.SSLError):
+            self.shutdown_request(request)
+            return None
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Say nothing: a client that goes away or is too slow is its own affair."""
@@ -77,6 +94,7 @@ class MetricsServer:
     listen : address and port; port 0 takes a free one
     view : the counters
     reload : called for POST /-/reload
+    web : TLS and users, None for plain HTTP and everybody
 
     Attributes
     ----------
@@ -88,14 +106,17 @@ class MetricsServer:
         The address cannot be listened on.
     """
 
-    def __init__(self, listen: tuple[str, int], view: View, reload: Callable[[], None]) -> None:
+    def __init__(
+        self, listen: tuple[str, int], view: View, reload: Callable[[], None], web: WebConfig | None = None
+    ) -> None:
         registry = CollectorRegistry()
         registry.register(Collector(view))
         self._metrics = make_wsgi_app(registry, disable_compression=True)
         self._view = view
         self._reload = reload
+        self._web = web
         try:
-            self._server = _Server(listen, _Handler)
+            self._server = _Server(listen, web.tls if web is not None else None)
         except OSError as error:
             raise UsageError(f"metrics.listen {listen[0]}:{listen[1]}: {error.strerror or error}") from error
         self._server.set_app(self._answer)
@@ -109,6 +130,8 @@ class MetricsServer:
         self._server.server_close()
 
     def _answer(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        if self._web is not None and not self._web.allows(environ.get("HTTP_AUTHORIZATION", "")):
+            return _say(start_response, HTTPStatus.UNAUTHORIZED, "a user name and a password are needed\n")
         path, method = environ.get("PATH_INFO", "/"), environ.get("REQUEST_METHOD", "GET")
         if path == "/-/reload":
             if method != "POST":
@@ -133,7 +156,10 @@ class MetricsServer:
 
 def _say(start_response: Any, status: HTTPStatus, text: str, kind: str = "text/plain; charset=utf-8") -> list[bytes]:
     body = text.encode()
-    start_response(f"{status.value} {status.phrase}", [("Content-Type", kind), ("Content-Length", str(len(body)))])
+    headers = [("Content-Type", kind), ("Content-Length", str(len(body)))]
+    if status == HTTPStatus.UNAUTHORIZED:
+        headers.append(("WWW-Authenticate", 'Basic realm="flowclass"'))
+    start_response(f"{status.value} {status.phrase}", headers)
     return [body]
 
 
