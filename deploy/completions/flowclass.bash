@@ -5,11 +5,12 @@
 #    source ~/.local/share/bash_completion/flowclass
 # See also: https://github.com/scop/bash-completion/blob/main/doc/configuration.md
 
-_shtab_flowclass_subparsers=(analyze run check-config explain train evaluate model corpus features)
+_shtab_flowclass_subparsers=(analyze run check-config doctor explain train evaluate model corpus features)
 
 _shtab_flowclass_analyze_option_strings=(-h --help --flows --calls --format --separate --stats --filter --quiet --no-color --model --config --max-flows)
 _shtab_flowclass_run_option_strings=(-h --help --config --interface --flows --calls --listen)
 _shtab_flowclass_check_config_option_strings=(-h --help --sample)
+_shtab_flowclass_doctor_option_strings=(-h --help --config --interface)
 _shtab_flowclass_explain_option_strings=(-h --help --model)
 _shtab_flowclass_train_option_strings=(-h --help --corpus --table --out --no-baseline --quiet)
 _shtab_flowclass_evaluate_option_strings=(-h --help --model --corpus --table --json --quiet)
@@ -23,7 +24,7 @@ _shtab_flowclass_option_strings=(-h --help --version)
 _shtab_flowclass_analyze___format_choices=(jsonl csv parquet)
 _shtab_flowclass_model_pos_0_choices=(show list verify)
 _shtab_flowclass_corpus_pos_0_choices=(list fetch verify)
-_shtab_flowclass_pos_0_choices=(analyze run check-config explain train evaluate model corpus features)
+_shtab_flowclass_pos_0_choices=(analyze run check-config doctor explain train evaluate model corpus features)
 
 _shtab_flowclass_analyze_pos_0_nargs=+
 _shtab_flowclass_analyze__h_nargs=0
@@ -37,6 +38,8 @@ _shtab_flowclass_run___help_nargs=0
 _shtab_flowclass_check_config__h_nargs=0
 _shtab_flowclass_check_config___help_nargs=0
 _shtab_flowclass_check_config___sample_nargs=0
+_shtab_flowclass_doctor__h_nargs=0
+_shtab_flowclass_doctor___help_nargs=0
 _shtab_flowclass_explain__h_nargs=0
 _shtab_flowclass_explain___help_nargs=0
 _shtab_flowclass_train__h_nargs=0

@@ -12,7 +12,7 @@ complete flowclass \
         'c/--/(calls config corpus filter flows folder format help interface json listen manifest max-flows model no-baseline no-color out quiet sample separate stats table version)/' \
         'c/-/(- h)/' \
         'n/--format/(jsonl csv parquet)/' \
-        'p/1/(analyze run check-config explain train evaluate model corpus features)/' \
+        'p/1/(analyze run check-config doctor explain train evaluate model corpus features)/' \
         'n/model/(show list verify)/' \
         'n/corpus/(list fetch verify)/' \
         'p/*/()/'

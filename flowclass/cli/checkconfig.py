@@ -26,9 +26,12 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError("name a settings file, or ask for --sample")
     from flowclass.daemon.settings import ServiceSettings
     from flowclass.metrics.http import parse_listen
+    from flowclass.metrics.webconfig import WebConfig
 
     settings = ServiceSettings.read(arguments.config)
     if settings.listen:
         parse_listen(settings.listen)
+    if settings.web_config:
+        WebConfig(settings.web_config)
     print(f"{arguments.config}: ok")
     return 0

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from flowclass.cli import analyze, checkconfig, corpus, evaluate, explain, features, model, run, train
+from flowclass.cli import analyze, checkconfig, corpus, doctor, evaluate, explain, features, model, run, train
 from flowclass.errors import FlowclassError
 
 OK, FAILURE, USAGE, PARTIAL, INTERRUPTED = 0, 1, 2, 3, 130
@@ -21,6 +21,7 @@ VERBS = {
     "analyze": analyze,
     "run": run,
     "check-config": checkconfig,
+    "doctor": doctor,
     "explain": explain,
     "train": train,
     "evaluate": evaluate,
