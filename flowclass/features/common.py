@@ -18,7 +18,7 @@ from flowclass.jit import kernel
 @kernel
 def ratio(part: float, whole: float) -> float:
     """Return ``part / whole``, or 0 where ``whole`` is not positive."""
-    return part / whole if whole > 0.0 else 0.0
+    return float(part) / float(whole) if whole > 0.0 else 0.0
 
 
 @kernel
@@ -26,8 +26,9 @@ def spread(total: float, squares: float, count: int) -> float:
     """Return the population standard deviation from a sum and a sum of squares; 0 below two values."""
     if count < 2:
         return 0.0
-    mean = total / count
-    variance = squares / count - mean * mean
+    # In float64 whatever was summed: the difference of two large numbers must not lose more than the sums did.
+    mean = float(total) / count
+    variance = float(squares) / count - mean * mean
     return sqrt(variance) if variance > 0.0 else 0.0
 
 
