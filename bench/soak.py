@@ -1,0 +1,131 @@
+"""Host module: ``python -m bench.soak --minutes 30``: the service on a wire of churning traffic, watched.
+
+Makes a veth pair, runs ``flowclass run`` on one end and plays a capture into the other again and again, with new
+addresses each time, so that flows keep coming and going. Prints a line every interval and, at the end, how memory and
+descriptors moved after the warm-up and whether the account balances. Needs root, iproute2 and tcpreplay; a day is
+``--minutes 1440``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+NEAR, FAR = "fcsoak0", "fcsoak1"
+CAPTURE = Path(__file__).parents[1] / "pcaps" / "showcase.pcap"
+#: Share of the time that belongs to the warm-up, and growth after it that is still flat.
+WARM_UP, FLAT = 0.2, 0.05
+KIB_PER_MIB = 1024
+
+
+@contextmanager
+def wire() -> Iterator[None]:
+    """Make a veth pair and take it away again."""
+    subprocess.run(["ip", "link", "add", NEAR, "type", "veth", "peer", "name", FAR], check=True)
+    try:
+        for name in (NEAR, FAR):
+            subprocess.run(["ip", "link", "set", name, "up"], check=True)
+        yield
+    finally:
+        subprocess.run(["ip", "link", "del", NEAR], check=False)
+
+
+def metrics(port: int) -> dict[str, float]:
+    """Return the sum of each metric over its labels."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=20) as answer:
+        text = answer.read().decode()
+    sums: dict[str, float] = {}
+    for line in text.splitlines():
+        found = re.match(r"(\w+)(?:\{.*\})? (\S+)$", line)
+        if found:
+            sums[found.group(1)] = sums.get(found.group(1), 0.0) + float(found.group(2))
+    return sums
+
+
+def resident_mib(pid: int) -> float:
+    """Return the resident memory of a process."""
+    found = re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())
+    return int(found.group(1)) / KIB_PER_MIB if found else 0.0
+
+
+def start(folder: Path) -> tuple[subprocess.Popen[str], int]:
+    """Return the service and its port, once it is ready."""
+    config = folder / "flowclass.toml"
+    config.write_text("[meter]\nidle_timeout_s = 5\ntcp_linger_s = 2\nmax_flows = 65536\n")
+    log = (folder / "log").open("w")
+    service = subprocess.Popen(
+        [
+            sys.executable, "-m", "flowclass", "run", "--config", str(config), "--interface", FAR, "--listen",
+            "127.0.0.1:0", "--flows", str(folder / "flows-%Y%m%dT%H%M.jsonl"), "--calls", str(folder / "calls.jsonl"),
+        ],
+        stderr=log, text=True,
+    )  # fmt: skip
+    while True:
+        found = re.search(r"metrics on port (\d+)", (folder / "log").read_text())
+        if found:
+            return service, int(found.group(1))
+        if service.poll() is not None:
+            raise SystemExit((folder / "log").read_text())
+        time.sleep(0.2)
+
+
+def main() -> int:
+    """Run; return 0 when memory was flat, no descriptor leaked and the account balances."""
+    parser = argparse.ArgumentParser(prog="python -m bench.soak", description=__doc__.partition("\n\n")[2])
+    parser.add_argument("--minutes", type=float, default=30.0)
+    parser.add_argument("--mbps", type=float, default=50.0, help="rate of the replay")
+    parser.add_argument("--every", type=float, default=15.0, help="seconds between lines")
+    options = parser.parse_args()
+    samples: list[tuple[float, float, int]] = []
+    with wire(), tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        service, port = start(folder)
+        sender = subprocess.Popen(
+            ["tcpreplay", "-q", "-i", NEAR, "--mbps", str(options.mbps), "--loop", "0", "--unique-ip", str(CAPTURE)],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        began = time.monotonic()
+        try:
+            while (past := time.monotonic() - began) < options.minutes * 60:
+                time.sleep(options.every)
+                now = metrics(port)
+                descriptors = len(list(Path(f"/proc/{service.pid}/fd").iterdir()))
+                samples.append((past, resident_mib(service.pid), descriptors))
+                print(
+                    f"{past:7.0f} s  {samples[-1][1]:7.1f} MiB  {descriptors} descriptors  "
+                    f"{now['flowclass_read_packets_total']:.0f} packets  "
+                    f"{now['flowclass_flows_active']:.0f} flows now  "
+                    f"{now['flowclass_capture_dropped_packets_total']:.0f} dropped",
+                    flush=True,
+                )
+                for path in sorted(folder.glob("flows-*.jsonl"))[:-1]:
+                    path.unlink()
+        finally:
+            sender.kill()
+            sender.wait()
+        time.sleep(2)
+        last = metrics(port)
+        service.terminate()
+        code = service.wait(60)
+        with suppress(OSError):
+            print((folder / "log").read_text().strip().splitlines()[-1])
+    warm = [one for one in samples if one[0] >= WARM_UP * samples[-1][0]]
+    growth = max(one[1] for one in warm[len(warm) // 2 :]) / max(one[1] for one in warm[: len(warm) // 2 + 1]) - 1
+    leaked = warm[-1][2] - warm[0][2]
+    balance = last["flowclass_read_packets_total"] - (
+        last["flowclass_metered_packets_total"] + last["flowclass_ignored_packets_total"]
+    )
+    print(f"memory after the warm-up: {growth:+.1%}; descriptors: {leaked:+d}; account off by {balance:.0f} packets")
+    return 0 if growth <= FLAT and leaked <= 0 and balance == 0 and code == 0 else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
