@@ -16,6 +16,10 @@ when the two ends of the flow are exchanged.
 these classes apart: {classes}. A call of no clear owner is called `rtp` or `webrtc` with the candidates that remain;
 what passes no gate is `unknown`.
 
+**What is held out.** The forest, its gates and its calibration: they never saw the capture group they are scored on.
+Figures marked *product* include evidence and correlation, whose rules were written with these captures in view; on
+captures of other years and clients expect less of them, and look at what the model alone does beside them.
+
 **Limits.** Every figure below is from whole capture groups the model had not seen. An application with one group of
 captures cannot be scored that way: its own class, if it has one, rests on that single recording (Viber's call). Label
 sources that are an application's own marks favour evidence that reads the same marks. The corpus holds few mobile and
