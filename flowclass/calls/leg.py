@@ -39,7 +39,7 @@ _FLOW_COLUMNS = (
 )  # fmt: skip
 
 
-@dataclass
+@dataclass(slots=True)
 class Leg:
     """One flow of a call; pairs are (up, down) as the client sees them.
 
