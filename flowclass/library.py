@@ -16,6 +16,7 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
 
+from flowclass.calls.emodel import QualitySettings
 from flowclass.calls.record import Call
 from flowclass.capture.source import open_source
 from flowclass.flow.state import MeterSettings
@@ -55,6 +56,7 @@ class Stream:
     bpf : libpcap filter
     model : folder of a model bundle, the shipped one for None
     settings : see MeterSettings
+    quality : what a MOS assumes, see QualitySettings
 
     Attributes
     ----------
@@ -77,6 +79,7 @@ class Stream:
         bpf: str | None = None,
         model: str | PathLike[str] | None = None,
         settings: MeterSettings | None = None,
+        quality: QualitySettings | None = None,
     ) -> None:
         self._arrow = ArrowFlows()
         self.schema = self._arrow.schema
@@ -85,7 +88,7 @@ class Stream:
         self._source = open_source([fspath(capture) for capture in captures], bpf=bpf)
         bundle = None if model is None else ModelBundle.load(Path(model))
         self._pipeline = Pipeline(
-            self._source.name, self._take, settings=settings, model=bundle, on_calls=self.calls.extend
+            self._source.name, self._take, settings=settings, model=bundle, on_calls=self.calls.extend, quality=quality
         )
 
     def __iter__(self) -> Iterator[Any]:
@@ -130,10 +133,11 @@ def analyze(
     bpf: str | None = None,
     model: str | PathLike[str] | None = None,
     settings: MeterSettings | None = None,
+    quality: QualitySettings | None = None,
 ) -> Analysis:
     """Return the flows and calls of captures read as one, with `Stream`'s parameters and errors."""
     import pyarrow as pa
 
-    stream = Stream(*captures, bpf=bpf, model=model, settings=settings)
+    stream = Stream(*captures, bpf=bpf, model=model, settings=settings, quality=quality)
     flows = pa.Table.from_batches(list(stream), stream.schema).unify_dictionaries()
     return Analysis(flows, call_table(stream.calls), stream.account, stream.problems, stream.partial)

@@ -12,6 +12,7 @@ from typing import BinaryIO
 import numpy as np
 
 from flowclass.calls.assembler import Assembler
+from flowclass.calls.emodel import QualitySettings
 from flowclass.calls.record import Call
 from flowclass.capture.block import PacketBlock
 from flowclass.capture.source import Source, open_source
@@ -55,6 +56,7 @@ def analyze(
     model: ModelBundle | None = None,
     bpf: str | None = None,
     on_calls: CallTaker | None = None,
+    quality: QualitySettings | None = None,
 ) -> Result:
     """Read captures as one, in time order, and hand every flow with its verdict to ``on_batch``.
 
@@ -67,7 +69,7 @@ def analyze(
     """
     source = open_source(inputs, bpf=bpf)
     try:
-        return analyze_source(source, on_batch, settings=settings, model=model, on_calls=on_calls)
+        return analyze_source(source, on_batch, settings=settings, model=model, on_calls=on_calls, quality=quality)
     finally:
         source.close()
 
@@ -79,9 +81,10 @@ def analyze_source(
     settings: MeterSettings | None = None,
     model: ModelBundle | None = None,
     on_calls: CallTaker | None = None,
+    quality: QualitySettings | None = None,
 ) -> Result:
     """Do the work of `analyze` on an open source."""
-    pipeline = Pipeline(source.name, on_batch, settings=settings, model=model, on_calls=on_calls)
+    pipeline = Pipeline(source.name, on_batch, settings=settings, model=model, on_calls=on_calls, quality=quality)
     for block in source.blocks():
         pipeline.add(block)
     pipeline.drain()
@@ -97,7 +100,7 @@ class Pipeline:
     name : what ``on_batch`` is told as the capture's name
     on_batch : takes the flows that ended
     on_calls : takes the calls that ended; None leaves calls alone
-    settings, model : defaults are used for None
+    settings, model, quality : defaults are used for None; the last says what a MOS assumes
 
     Attributes
     ----------
@@ -113,6 +116,7 @@ class Pipeline:
         settings: MeterSettings | None = None,
         model: ModelBundle | None = None,
         on_calls: CallTaker | None = None,
+        quality: QualitySettings | None = None,
     ) -> None:
         self.name = name
         self.meter = FlowMeter(settings)
@@ -123,7 +127,7 @@ class Pipeline:
         if on_calls is not None:
             limits = self.meter.settings
             self.calls = Assembler(
-                name, round(limits.idle_timeout_s * NS_PER_S), round(limits.active_timeout_s * NS_PER_S)
+                name, round(limits.idle_timeout_s * NS_PER_S), round(limits.active_timeout_s * NS_PER_S), quality
             )
         self.use(model or load_default())
         self._on_batch = on_batch

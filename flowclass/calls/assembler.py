@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from flowclass.calls.emodel import QualitySettings
 from flowclass.calls.leg import Leg, legs_of
 from flowclass.calls.quality import quality_of
 from flowclass.calls.record import Call, Outcome
@@ -94,6 +95,7 @@ class Assembler:
     name : capture or interface, for the records
     idle_ns : the meter's idle timeout: how late a flow is told of
     active_ns : the meter's active timeout
+    quality : what a MOS assumes of what cannot be seen; defaults for None
 
     Attributes
     ----------
@@ -101,8 +103,9 @@ class Assembler:
     early : calls given out early for want of room
     """
 
-    def __init__(self, name: str, idle_ns: int, active_ns: int) -> None:
+    def __init__(self, name: str, idle_ns: int, active_ns: int, quality: QualitySettings | None = None) -> None:
         self._name = name
+        self._quality = quality or QualitySettings()
         self._hold_ns = idle_ns + JOIN_GAP_NS
         self._active_ns = active_ns
         self._open: dict[tuple[int, str, int], list[OpenCall]] = {}
@@ -210,7 +213,8 @@ class Assembler:
             outcome = Outcome.ONE_WAY
         media = [leg for leg in call.legs.values() if leg.is_media]
         streams = merged([row for leg in media for row in leg.streams], [leg.up for leg in media for _ in leg.streams])
-        quality = quality_of(streams, call.end_ns >= self._dropped_ns >= call.begin_ns)
+        dropped = call.end_ns >= self._dropped_ns >= call.begin_ns
+        quality = quality_of(streams, dropped_by_probe=dropped, settings=self._quality)
         app = call.apps.most_common(1)[0][0]
         return Call(
             capture=self._name,
@@ -234,6 +238,7 @@ class Assembler:
             jitter_down=quality.jitter_down,
             mos_low=quality.mos_low,
             mos_high=quality.mos_high,
+            mos_basis=quality.mos_basis,
             quality_valid=not quality.note,
             quality_note=quality.note,
             media=_media(media, streams),

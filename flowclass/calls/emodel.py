@@ -7,8 +7,11 @@ chooses the scale: 8 kHz narrowband, up to 32 kHz wideband, above that fullband.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
 from math import log2
+
+from flowclass.errors import UsageError
 
 
 @dataclass(frozen=True)
@@ -38,40 +41,138 @@ LARGEST_BURST_RATIO = 8.0
 
 @dataclass(frozen=True)
 class Assumptions:
-    """What the probe cannot see.
+    """What the probe cannot see: one side of the range, hopeful or gloomy. A key of ``[quality]`` each.
 
     Attributes
     ----------
-    ie, bpl : equipment impairment and robustness to loss, by Scale name (G.113 Appendix I; for Opus and SILK there are
-        no standard values, these are ours: FACTS §3.4)
+    ie_narrowband, ie_wideband, ie_fullband : equipment impairment of the codec by band (G.113 Appendix I; for Opus and
+        SILK there are no standard values, the defaults are ours: docs/decisions/0009)
+    bpl_narrowband, bpl_wideband, bpl_fullband : its robustness to loss
     delay_ms : one-way delay apart from frame and jitter buffer
     buffer_jitters : depth of the jitter buffer in multiples of the mean jitter
     unseen_loss : loss beyond the probe as a multiple of that before it
+
+    Raises
+    ------
+    UsageError
+        A value lies outside the range of LIMITS.
     """
 
-    ie: dict[str, float]
-    bpl: dict[str, float]
+    ie_narrowband: float
+    ie_wideband: float
+    ie_fullband: float
+    bpl_narrowband: float
+    bpl_wideband: float
+    bpl_fullband: float
     delay_ms: float
     buffer_jitters: float
     unseen_loss: float
 
+    def __post_init__(self) -> None:
+        for one in fields(self):
+            low, high = LIMITS[one.name.partition("_")[0]]
+            value = getattr(self, one.name)
+            if not low <= value <= high:
+                raise UsageError(f"quality: {one.name} is {value:g}; it must lie between {low:g} and {high:g}")
 
+    def ie(self, scale: Scale) -> float:
+        """Return the codec's impairment in a band."""
+        return float(getattr(self, f"ie_{scale.name}"))
+
+    def bpl(self, scale: Scale) -> float:
+        """Return the codec's robustness to loss in a band."""
+        return float(getattr(self, f"bpl_{scale.name}"))
+
+
+#: Least and largest of each kind of value, by the first word of its name. Bpl divides.
+LIMITS = {
+    "ie": (0.0, 95.0),
+    "bpl": (0.1, 1000.0),
+    "delay": (0.0, 2000.0),
+    "buffer": (0.0, 20.0),
+    "unseen": (0.0, 100.0),
+}
 #: G.711 with concealment and Opus-like codecs on a short path of which all loss was seen.
 HOPEFUL = Assumptions(
-    ie={"narrowband": 0.0, "wideband": 5.0, "fullband": 5.0},
-    bpl={"narrowband": 25.1, "wideband": 20.0, "fullband": 20.0},
+    ie_narrowband=0.0,
+    ie_wideband=5.0,
+    ie_fullband=5.0,
+    bpl_narrowband=25.1,
+    bpl_wideband=20.0,
+    bpl_fullband=20.0,
     delay_ms=40.0,
     buffer_jitters=2.0,
     unseen_loss=0.0,
 )
 #: G.729A, AMR-WB at 12.65 kbit/s and a frugal Opus without concealment, a long path, as much loss again beyond.
 GLOOMY = Assumptions(
-    ie={"narrowband": 11.0, "wideband": 13.0, "fullband": 20.0},
-    bpl={"narrowband": 4.3, "wideband": 4.3, "fullband": 4.3},
+    ie_narrowband=11.0,
+    ie_wideband=13.0,
+    ie_fullband=20.0,
+    bpl_narrowband=4.3,
+    bpl_wideband=4.3,
+    bpl_fullband=4.3,
     delay_ms=150.0,
     buffer_jitters=4.0,
     unseen_loss=1.0,
 )
+
+
+@dataclass(frozen=True)
+class QualitySettings:
+    """Both sides of the range.
+
+    Raises
+    ------
+    UsageError
+        A hopeful value is worse than the gloomy one beside it: the range would stand on its head.
+    """
+
+    hopeful: Assumptions = HOPEFUL
+    gloomy: Assumptions = GLOOMY
+
+    def __post_init__(self) -> None:
+        for one in fields(Assumptions):
+            best, worst = getattr(self.hopeful, one.name), getattr(self.gloomy, one.name)
+            if (best < worst) if one.name.startswith("bpl") else (best > worst):
+                raise UsageError(f"quality: hopeful_{one.name} {best:g} is worse than gloomy_{one.name} {worst:g}")
+
+    @classmethod
+    def of(cls, table: Mapping[str, float]) -> QualitySettings:
+        """Return the settings of a ``[quality]`` table, defaults where it is silent.
+
+        Examples
+        --------
+        >>> QualitySettings.of({"gloomy_delay_ms": 300.0}).gloomy.delay_ms
+        300.0
+        """
+
+        def side(name: str, default: Assumptions) -> Assumptions:
+            prefix = name + "_"
+            return replace(
+                default, **{key.removeprefix(prefix): v for key, v in table.items() if key.startswith(prefix)}
+            )
+
+        return cls(side("hopeful", HOPEFUL), side("gloomy", GLOOMY))
+
+    def in_words(self, clock_hz: float) -> str:
+        """Return what a MOS of a stream with this clock rests on: the band, and each assumption as hopeful-gloomy.
+
+        Examples
+        --------
+        >>> QualitySettings().in_words(16_000)
+        'wideband, Ie 5-13, Bpl 20-4.3, delay 40-150 ms, buffer 2-4 jitters, unseen loss 0-1'
+        """
+        band = scale_of(clock_hz)
+
+        def span(value: Callable[[Assumptions], float]) -> str:
+            return f"{value(self.hopeful):g}-{value(self.gloomy):g}"
+
+        return (
+            f"{band.name}, Ie {span(lambda side: side.ie(band))}, Bpl {span(lambda side: side.bpl(band))}, "
+            f"delay {span(lambda side: side.delay_ms)} ms, buffer {span(lambda side: side.buffer_jitters)} jitters, "
+            f"unseen loss {span(lambda side: side.unseen_loss)}"
+        )
 
 
 def scale_of(clock_hz: float) -> Scale:
@@ -125,8 +226,8 @@ def estimate(
     delay_ms = assumed.delay_ms + frame_ms + assumed.buffer_jitters * jitter_ms
     impairment = loss_impairment(
         scale,
-        assumed.ie[scale.name],
-        assumed.bpl[scale.name],
+        assumed.ie(scale),
+        assumed.bpl(scale),
         whole_loss,
         min(max(1.0, burst_ratio), LARGEST_BURST_RATIO),
     )

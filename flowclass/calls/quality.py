@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from flowclass.calls.emodel import GLOOMY, HOPEFUL, estimate
+from flowclass.calls.emodel import Assumptions, QualitySettings, estimate
 from flowclass.calls.stream import Stream
 
 #: Share of packets seen twice from which on a mirror port has delivered the traffic twice: counts cannot be trusted.
 MIRRORED = 0.02
 MS_PER_S = 1000.0
+DEFAULTS = QualitySettings()
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class Quality:
     loss_up, loss_down : share of audio packets lost on the way from and to the client, 0 to 1
     jitter_up, jitter_down : mean interarrival jitter of audio in s
     mos_low, mos_high : MOS of the worse direction, by gloomy and by hopeful assumptions
+    mos_basis : the band and the assumptions that the two rest on, empty where there is no MOS
     note : why there is no MOS, empty where there is one
     """
 
@@ -31,6 +33,7 @@ class Quality:
     jitter_down: float | None = None
     mos_low: float | None = None
     mos_high: float | None = None
+    mos_basis: str = ""
     note: str = ""
 
 
@@ -40,16 +43,21 @@ def main_audio(streams: Sequence[Stream], direction: str) -> Stream | None:
     return max(mine, key=lambda stream: stream.packets, default=None)
 
 
-def quality_of(streams: Sequence[Stream], dropped_by_probe: bool) -> Quality:
+def quality_of(
+    streams: Sequence[Stream], *, dropped_by_probe: bool = False, settings: QualitySettings = DEFAULTS
+) -> Quality:
     """Return the quality of a call from its streams."""
     up, down = main_audio(streams, "up"), main_audio(streams, "down")
     rated = [stream for stream in (up, down) if stream is not None and stream.is_long]
     low = high = None
+    basis = ""
     note = _note(streams, rated, dropped_by_probe)
     if not note:
-        low = round(min(_mos(stream, gloomy=True) for stream in rated), 2)
-        high = round(min(_mos(stream, gloomy=False) for stream in rated), 2)
-    return Quality(_loss(up), _loss(down), _jitter(up), _jitter(down), low, high, note)
+        worst = min(rated, key=lambda stream: _mos(settings.gloomy, stream))
+        low = round(_mos(settings.gloomy, worst), 2)
+        high = round(min(_mos(settings.hopeful, stream) for stream in rated), 2)
+        basis = settings.in_words(worst.clock_hz)
+    return Quality(_loss(up), _loss(down), _jitter(up), _jitter(down), low, high, basis, note)
 
 
 def _note(streams: Sequence[Stream], rated: Sequence[Stream], dropped_by_probe: bool) -> str:
@@ -62,8 +70,7 @@ def _note(streams: Sequence[Stream], rated: Sequence[Stream], dropped_by_probe: 
     return "" if rated else "no audio of a known clock for two seconds"
 
 
-def _mos(stream: Stream, *, gloomy: bool) -> float:
-    assumed = GLOOMY if gloomy else HOPEFUL
+def _mos(assumed: Assumptions, stream: Stream) -> float:
     jitter_ms = MS_PER_S * (stream.jitter_s or 0.0)
     return estimate(assumed, stream.clock_hz, stream.loss, stream.burst_ratio, jitter_ms, stream.frame_ms)
 

@@ -37,6 +37,7 @@ class Call:
     jitter_up, jitter_down : its mean interarrival jitter (RFC 3550 §6.4.1) in s; None without a recovered clock
     mos_low, mos_high : estimated MOS up to the probe, of the worse direction, between gloomy and hopeful assumptions
         (calls.emodel)
+    mos_basis : the band and the assumptions that the MOS rests on, in words; empty without one
     quality_valid, quality_note : whether there is a MOS, and why not
     media : ``audio``, ``video``, ``audio+video``, or empty when no RTP header tells
     path : ``relay``, ``p2p``, ``both``, or empty when nobody can say
@@ -65,6 +66,7 @@ class Call:
     jitter_down: float | None
     mos_low: float | None
     mos_high: float | None
+    mos_basis: str
     quality_valid: bool
     quality_note: str
     media: str

@@ -19,6 +19,7 @@ class CallSummary:
         self._answered: dict[str, int] = defaultdict(int)
         self._talk_s: dict[str, float] = defaultdict(float)
         self._ratings: dict[str, list[tuple[float, float]]] = defaultdict(list)
+        self._bases: set[str] = set()
         self._losses: dict[str, tuple[list[float], list[float]]] = defaultdict(lambda: ([], []))
 
     def add(self, calls: Iterable[Call]) -> None:
@@ -29,12 +30,16 @@ class CallSummary:
             self._talk_s[call.app] += call.talk_s
             if call.mos_low is not None and call.mos_high is not None:
                 self._ratings[call.app].append((call.mos_low, call.mos_high))
+                self._bases.add(call.mos_basis)
             for losses, loss in zip(self._losses[call.app], (call.loss_up, call.loss_down), strict=True):
                 if loss is not None:
                     losses.append(loss)
 
     def lines(self) -> list[str]:
-        """Return a table as aligned lines, most minutes first; loss and MOS are medians over calls."""
+        """Return a table as aligned lines, most minutes first; loss and MOS are medians over calls.
+
+        What the MOS rests on follows, a line for each band.
+        """
         rows: list[tuple[str, ...]] = [HEADINGS]
         for app in sorted(self._calls, key=lambda app: (-self._talk_s[app], app)):
             losses = (f"{100 * _median(values):.1f} %" if values else "–" for values in self._losses[app])
@@ -43,7 +48,8 @@ class CallSummary:
             mos = "-".join(ratings) or "–"
             rows.append((app, str(self._calls[app]), str(self._answered[app]), minutes, *losses, mos))
         widths = [max(len(row[i]) for row in rows) for i in range(len(HEADINGS))]
-        return ["  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows]
+        lines = ["  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows]
+        return lines + [f"MOS is estimated: {basis}" for basis in sorted(self._bases)]
 
 
 def _median(values: list[float]) -> float:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from flowclass.errors import CaptureError
 
 if TYPE_CHECKING:
+    from flowclass.calls.emodel import QualitySettings
     from flowclass.calls.record import Call
     from flowclass.flow.state import MeterSettings
     from flowclass.model.bundle import ModelBundle
@@ -48,13 +49,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Analyze the inputs; return the exit code."""
+    from flowclass.calls.emodel import QualitySettings
     from flowclass.calls.summary import CallSummary
     from flowclass.cli.account import add_up, balances, lines_of
     from flowclass.cli.progress import Progress, announce_compilation
     from flowclass.sinks.sink import open_sink
     from flowclass.sinks.table import Summary, print_table
 
-    settings = settings_of(arguments)
+    tables = tables_of(arguments.config)
+    settings = settings_of(tables, arguments)
+    quality = QualitySettings.of(tables.get("quality", {}))
     bundle = bundle_of(arguments.model)
     announce_compilation(quiet=arguments.quiet)
     summary = Summary()
@@ -82,7 +86,7 @@ def run(arguments: argparse.Namespace) -> int:
                 call_file.write(ended)
                 calls.add(ended)
 
-        results, failures = analyze_all(arguments, take, settings, bundle, on_calls)
+        results, failures = analyze_all(arguments, take, settings, bundle, on_calls, quality)
     for problem in [*(problem for result in results for problem in result.problems), *failures]:
         print(f"flowclass: {problem}", file=sys.stderr)
     if not results:
@@ -107,6 +111,7 @@ def analyze_all(
     settings: MeterSettings,
     bundle: ModelBundle | None,
     on_calls: CallTaker | None = None,
+    quality: QualitySettings | None = None,
 ) -> tuple[list[Result], list[str]]:
     """Return the results, one a capture, and what was wrong with captures that could not be read at all.
 
@@ -119,7 +124,15 @@ def analyze_all(
     for inputs in captures:
         try:
             results.append(
-                analyze(inputs, take, settings=settings, model=bundle, bpf=arguments.filter, on_calls=on_calls)
+                analyze(
+                    inputs,
+                    take,
+                    settings=settings,
+                    model=bundle,
+                    bpf=arguments.filter,
+                    on_calls=on_calls,
+                    quality=quality,
+                )
             )
         except CaptureError as error:
             if len(captures) == 1:
@@ -128,15 +141,20 @@ def analyze_all(
     return results, failures
 
 
-def settings_of(arguments: argparse.Namespace) -> MeterSettings:
+def tables_of(config: str | None) -> dict[str, dict[str, Any]]:
+    """Return the tables of a settings file, none without one."""
+    if config is None:
+        return {}
+    from flowclass.config.load import load
+
+    return load(config)
+
+
+def settings_of(tables: dict[str, dict[str, Any]], arguments: argparse.Namespace) -> MeterSettings:
     """Return the meter's settings: options over the file over the defaults."""
     from flowclass.flow.state import MeterSettings
 
-    values: dict[str, Any] = {}
-    if arguments.config is not None:
-        from flowclass.config.load import load
-
-        values = dict(load(arguments.config).get("meter", {}))
+    values = dict(tables.get("meter", {}))
     if arguments.max_flows is not None:
         values["max_flows"] = arguments.max_flows
     return MeterSettings(**values)

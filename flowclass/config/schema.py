@@ -34,6 +34,14 @@ class Setting:
     doc: str
 
 
+def _assumption(name: str, hopeful: float, gloomy: float, unit: str, doc: str) -> tuple[Setting, Setting]:
+    """Return the two keys of what a MOS assumes: the better and the worse side of its range."""
+    return (
+        Setting("quality", f"hopeful_{name}", float, hopeful, unit, f"upper end of the MOS: {doc}"),
+        Setting("quality", f"gloomy_{name}", float, gloomy, unit, f"lower end: {doc}"),
+    )
+
+
 SETTINGS = (
     Setting("capture", "interface", str, None, "", "network interface to capture from (`flowclass run` needs one)"),
     Setting("capture", "filter", str, None, "", "libpcap filter, run by the kernel; absent: every packet"),
@@ -68,4 +76,13 @@ SETTINGS = (
         "metrics", "web_config", str, None, "",
         "file with TLS and basic authentication in the form of Prometheus' exporters; absent: plain HTTP for everybody",
     ),
+    *_assumption("ie_narrowband", 0.0, 11.0, "", "the codec's impairment Ie where the RTP clock is 8 kHz (G.113)"),
+    *_assumption("ie_wideband", 5.0, 13.0, "", "Ie where it is at most 32 kHz"),
+    *_assumption("ie_fullband", 5.0, 20.0, "", "Ie where it is faster"),
+    *_assumption("bpl_narrowband", 25.1, 4.3, "", "the codec's robustness to loss Bpl where the RTP clock is 8 kHz"),
+    *_assumption("bpl_wideband", 20.0, 4.3, "", "Bpl where it is at most 32 kHz"),
+    *_assumption("bpl_fullband", 20.0, 4.3, "", "Bpl where it is faster"),
+    *_assumption("delay_ms", 40.0, 150.0, "ms", "one-way delay of the path, apart from frame and jitter buffer"),
+    *_assumption("buffer_jitters", 2.0, 4.0, "", "depth of the jitter buffer in multiples of the mean jitter"),
+    *_assumption("unseen_loss", 0.0, 1.0, "", "loss beyond the probe as a multiple of that before it"),
 )  # fmt: skip

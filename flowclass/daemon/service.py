@@ -71,6 +71,7 @@ class Service:
             settings=settings.meter,
             model=_bundle(settings.model),
             on_calls=self._take_calls,
+            quality=settings.quality,
         )
         self.health = Health(settings.ring.interface, sinks=[outlet.health for outlet in self._outlets])
         meter = self._pipeline.meter
@@ -229,7 +230,7 @@ class Service:
             self.health.reload_ok = True
             kept = [
                 name
-                for name in ("ring", "meter", "flows", "calls", "ipfix", "listen", "web_config")
+                for name in ("ring", "meter", "quality", "flows", "calls", "ipfix", "listen", "web_config")
                 if getattr(fresh, name) != getattr(self.settings, name)
             ]
             log("settings read again" + (f"; a restart is needed for: {', '.join(kept)}" if kept else ""))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from flowclass.calls.emodel import QualitySettings
 from flowclass.capture.ring import RingSettings
 from flowclass.config.load import load
 from flowclass.errors import UsageError
@@ -20,6 +21,7 @@ class ServiceSettings:
     ----------
     ring : where packets come from
     meter : see MeterSettings
+    quality : what a MOS assumes, see QualitySettings
     model : folder of a model bundle, None for the shipped one
     flows, calls : patterns of record files, None for no records
     ipfix : address of a collector, None for none
@@ -29,6 +31,7 @@ class ServiceSettings:
 
     ring: RingSettings
     meter: MeterSettings = field(default_factory=MeterSettings)
+    quality: QualitySettings = field(default_factory=QualitySettings)
     model: str | None = None
     flows: str | None = None
     calls: str | None = None
@@ -61,6 +64,7 @@ class ServiceSettings:
         return cls(
             ring=RingSettings(**capture),
             meter=MeterSettings(**tables.get("meter", {})),
+            quality=QualitySettings.of(tables.get("quality", {})),
             model=tables.get("model", {}).get("folder") or None,
             flows=flows or None,
             calls=chosen.get("calls") or tables.get("output", {}).get("calls") or None,

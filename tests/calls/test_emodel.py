@@ -12,12 +12,18 @@ from flowclass.calls.emodel import (
     HOPEFUL,
     NARROWBAND,
     WIDEBAND,
+    QualitySettings,
     delay_impairment,
     estimate,
     loss_impairment,
     mos_of,
     scale_of,
 )
+from flowclass.config.schema import SETTINGS
+from flowclass.errors import UsageError
+
+#: A step of this size from a default is still within LIMITS and leaves hopeful no worse than gloomy.
+SHIFT = {"hopeful": 0.01, "gloomy": -0.01}
 
 
 @pytest.mark.parametrize(("rating", "mos"), [(90.0, 4.34), (80.0, 4.03), (70.0, 3.60), (60.0, 3.10), (50.0, 2.58)])
@@ -65,3 +71,40 @@ def test_estimate__is_a_mos_and_gloomy_is_never_above_hopeful(
 def test_estimate__never_rises_with_loss(one: float, other: float) -> None:
     less, more = sorted((one, other))
     assert estimate(HOPEFUL, 16000, more, 1, 5, 20) <= estimate(HOPEFUL, 16000, less, 1, 5, 20) + 1e-9
+
+
+def test_settings__defaults_of_the_file_are_those_of_the_code() -> None:
+    table = {one.name: float(one.default) for one in SETTINGS if one.table == "quality" and one.default is not None}
+    assert len(table) == 18
+    assert QualitySettings.of(table) == QualitySettings(HOPEFUL, GLOOMY)
+
+
+def test_settings__each_key_moves_its_side_alone() -> None:
+    for key in [one.name for one in SETTINGS if one.table == "quality"]:
+        side, _, name = key.partition("_")
+        settings = QualitySettings.of(
+            {key: getattr(HOPEFUL if side == "hopeful" else GLOOMY, name) + 0.01 * SHIFT[side]}
+        )
+        changed = settings.hopeful if side == "hopeful" else settings.gloomy
+        assert changed != (HOPEFUL if side == "hopeful" else GLOOMY), key
+        assert (settings.gloomy == GLOOMY) == (side == "hopeful"), key
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ({"hopeful_delay_ms": 151.0}, "hopeful_delay_ms 151 is worse than gloomy_delay_ms 150"),
+        ({"gloomy_bpl_wideband": 21.0}, "hopeful_bpl_wideband 20 is worse"),
+        ({"hopeful_bpl_fullband": 0.0}, "bpl_fullband is 0; it must lie between 0.1 and"),
+        ({"gloomy_unseen_loss": float("nan")}, "unseen_loss is nan"),
+    ],
+)
+def test_settings__that_make_no_sense_are_refused(table: dict[str, float], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        QualitySettings.of(table)
+
+
+def test_settings__are_said_in_words_for_the_band() -> None:
+    assert QualitySettings().in_words(48_000) == (
+        "fullband, Ie 5-20, Bpl 20-4.3, delay 40-150 ms, buffer 2-4 jitters, unseen loss 0-1"
+    )

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from flowclass.calls.emodel import QualitySettings
 from flowclass.calls.quality import quality_of
 from flowclass.calls.stream import _COLUMNS, Stream, merged
 
@@ -86,6 +87,17 @@ def test_quality__of_a_clean_call_is_good() -> None:
     assert quality.mos_high is not None
     assert 4.0 < quality.mos_low < quality.mos_high <= 4.5
     assert (quality.loss_up, quality.jitter_down, quality.note) == (0.0, 0.004, "")
+
+
+def test_quality__rests_on_the_settings_and_says_so() -> None:
+    gloomier = QualitySettings.of({"gloomy_delay_ms": 400.0})
+    usual, changed = quality_of(streams()), quality_of(streams(), settings=gloomier)
+    assert usual.mos_low is not None
+    assert changed.mos_low is not None
+    assert changed.mos_low < usual.mos_low - 0.5
+    assert changed.mos_high == usual.mos_high
+    assert "delay 40-400 ms" in changed.mos_basis
+    assert changed.mos_basis.startswith("wideband")
 
 
 def test_quality__follows_the_worse_direction() -> None:
