@@ -74,6 +74,9 @@ def describe(piece: Found, frames: dict[tuple[int, int, int], int], bundle: Any)
         + (f" at packet {record['decided_at_packet']}" if record["decided_at_packet"] else ""),
         f"  still possible: {', '.join(record['candidates']) or 'nothing named'}",
     ]
+    if record["voice_like_s"] is not None:
+        heard = record["voice_like_s"]
+        lines.append(f"  like speech in {heard} s of it, by cadence and sizes; whose speech cannot be told")
     return lines + _reason_lines(piece, frames) + _link_lines(piece) + _feature_lines(piece, bundle)
 
 

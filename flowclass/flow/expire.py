@@ -18,6 +18,7 @@ from flowclass.flow.jitter import LEAST_PACKETS, NS_PER_S, look_at_clock
 from flowclass.flow.reassembly import release_hello
 from flowclass.flow.streams import CONFIRMED, MAX_STREAMS, release_streams
 from flowclass.flow.table import remove
+from flowclass.flow.voice import close_second, voice_seconds
 from flowclass.jit import entry, int64, kernel, reference, unit
 from flowclass.record.status import EndReason
 from flowclass.record.verdict import App, Kind
@@ -148,6 +149,7 @@ def hand_out(state: Any, row: int, reason: int) -> None:
     sum_streams(state.streams, body, out)
     hand_out_media(state, body, flow_row)
     out["kind"] = final_kind(body, out)
+    out["voice_like_s"] = voice_seconds(body)
     out["depth"] = body["depth"]
     for layer in range(out["tunnel_kind"].size):
         out["tunnel_kind"][layer] = body["tunnel_kind"][layer]
@@ -184,6 +186,8 @@ def final_kind(body: Any, out: Any) -> int:
 @unit
 def end_flow(state: Any, row: int, reason: int) -> int:
     """Hand a flow out and, unless it only reached the active timeout, free its row; return 0."""
+    if reason != EndReason.ACTIVE_TIMEOUT:
+        close_second(state.body[row]["voice"])
     hand_out(state, row, reason)
     if reason != EndReason.ACTIVE_TIMEOUT:
         release_streams(state.streams, state.meter[0], state.body[row])

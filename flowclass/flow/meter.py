@@ -27,9 +27,11 @@ from flowclass.flow.resolved import resolved_app
 from flowclass.flow.streams import MAX_STREAMS
 from flowclass.flow.study import OPEN, follow_media, note_tcp, study
 from flowclass.flow.table import find, first_slot, insert, likely_row
+from flowclass.flow.voice import listen
 from flowclass.jit import entry, int64, kernel, prefetch, reference, unit
 from flowclass.record.packet import Fragment
 from flowclass.record.status import Anomaly, EndReason, Status
+from flowclass.record.verdict import Kind
 
 TCP, UDP = 6, 17
 SYN, ACK = 0x02, 0x10
@@ -119,6 +121,7 @@ def next_piece(flow: Any, body: Any, meter: Any, ts_ns: int) -> None:
     body["first_frame"] = meter["frame"]
     body["piece"] += np.uint32(1)
     body["payload_packets"] = 0
+    body["voice"]["seconds"] = 0
     for direction in range(2):
         body["packets"][direction] = 0
         body["bytes"][direction] = 0
@@ -144,6 +147,8 @@ def add_to_flow(state: Any, k: int, row: int, direction: int) -> None:
     body["payload_packets"] += np.uint32(1)
     if pkt["fragment"] == Fragment.LATER:
         return
+    if body["kind"] == Kind.TUNNEL:
+        listen(pkt, direction, body)
     if body["stage"] == OPEN or (pkt["proto"] == UDP and not follow_media(state, k, direction, row)):
         study(state, k, direction, row)
 

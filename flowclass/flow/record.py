@@ -74,6 +74,20 @@ WINDOW_FIELDS = (
 )
 WINDOW = dtype_of(WINDOW_FIELDS)
 
+#: What a tunnel sends in small packets in the current second, and when it was like speech (flow.voice): 32 bytes.
+VOICE_FIELDS = (
+    Field("second", "u4", "the second being gathered, from the flow's beginning", "s"),
+    Field("parts", "u4", "bit set of the parts of the second with a small packet, by direction", shape=(2,)),
+    Field("bytes", "u4", "IP bytes of the small packets, by direction", "byte", shape=(2,)),
+    Field("seconds", "u4", "seconds like speech in this piece", "s"),
+    Field("history", "u2", "the seconds before, a bit each, the latest lowest: 1 for one like speech"),
+    Field("packets", "u1", "small packets, by direction, saturating", shape=(2,)),
+    Field("speaking", "u1", "1 within a stretch of speech"),
+)
+VOICE = dtype_of(VOICE_FIELDS)
+#: ``FLOW["voice_like_s"]`` of a flow that is no tunnel.
+NO_VOICE = -1
+
 _BODY_FIELDS = (
     # First line: all that a packet of a firmly labelled flow touches.
     Field("bytes", "u8", "IP bytes by direction", "byte", shape=(2,)),
@@ -122,6 +136,7 @@ _BODY_FIELDS = (
         "ms",
         shape=(SEQUENCE_LENGTH,),
     ),
+    Field("voice", VOICE, "of a tunnel: the speech it may carry"),
 )
 
 _STREAM_FIELDS = (
@@ -219,6 +234,7 @@ FLOW_FIELDS = (
     Field("stream_expected", "u4", "packets that those streams' sequence numbers span", shape=(2,)),
     Field("media_first_ns", "i8", "first packet of those streams, 0 when there are none", "ns", shape=(2,)),
     Field("media_last_ns", "i8", "latest packet of those streams", "ns", shape=(2,)),
+    Field("voice_like_s", "i4", "seconds in which a tunnel was like speech, NO_VOICE for what is no tunnel", "s"),
     Field("resolved_app", "u1", "App whose host name had been resolved to the address, or UNKNOWN"),
     Field("linked_app", "u1", "App by the evidence of another flow of its socket or host where its own names none"),
     Field("linked_also", "u1", "the look-alike of that"),

@@ -16,11 +16,11 @@ from flowclass.record.verdict import APP_NAMES, DECIDED_BY_NAMES, KIND_NAMES
 from flowclass.sinks.columns import COLUMN_NAMES, END_REASON_NAMES, SCHEMA_VERSION, Column
 from flowclass.sinks.format import Format, Marks, reason_names
 from flowclass.sinks.text import CONFIDENCE_SCALE, NS_PER_S
-from flowclass.sinks.values import Value, values_of
+from flowclass.sinks.values import NO_VALUE, Value, values_of
 
 #: Columns that are text made of the flow; those of MAY_BE_NULL may have no value.
 TEXTS = (Column.FLOW_ID, Column.COMMUNITY_ID, Column.SRC, Column.DST, Column.TUNNEL)
-MAY_BE_NULL = (Column.COMMUNITY_ID, Column.TUNNEL)
+MAY_BE_NULL = (Column.COMMUNITY_ID, Column.TUNNEL, Column.VOICE_LIKE_S)
 #: Columns that are integers, with their place in a row of values.
 NUMBERS = {
     Column.PROTO: Value.PROTO,
@@ -96,6 +96,7 @@ class ArrowFlows:
             Column.CANDIDATES: self._listed(verdicts["candidates"], APP_NAMES),
             Column.DECIDED_BY: self._named(verdicts["decided_by"], DECIDED_BY_NAMES),
             Column.REASONS: self._listed(flows["reasons"], self._reason_names),
+            Column.VOICE_LIKE_S: pa.array(values[Value.VOICE_LIKE_S], mask=values[Value.VOICE_LIKE_S] == NO_VALUE),
         }
         arrays = [pa.array(columns[column]).cast(self.schema.field(int(column)).type) for column in Column]
         return pa.record_batch(arrays, self.schema)

@@ -38,6 +38,7 @@ class Form(IntEnum):
     ADDRESS = 8  #: value is the high half
     COMMUNITY_ID = 9
     TUNNEL = 10  #: ``word`` + TunnelKind
+    OPTIONAL = 11  #: a number, or no value below 0
 
 
 @kernel
@@ -86,7 +87,9 @@ def write_numbers(line: Any, form: int, prefix: int, text: Any, ends: Any, place
     pos = 0
     for row in range(len(line)):
         pos = put_word(out, pos, text, ends, prefix)
-        if form == Form.NUMBER:
+        if form == Form.OPTIONAL and line[row] < 0:
+            pos = put_word(out, pos, text, ends, NULL)
+        elif form == Form.NUMBER or form == Form.OPTIONAL:
             pos = put_decimal(out, pos, line[row])
         elif form == Form.SECONDS:
             pos = put_seconds(out, pos, line[row])

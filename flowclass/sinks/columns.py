@@ -45,6 +45,7 @@ class Column(IntEnum):
     DECIDED_BY = 23
     DECIDED_AT_PACKET = 24
     REASONS = 25
+    VOICE_LIKE_S = 26
 
 
 COLUMN_NAMES = tuple(column.name.lower() for column in Column)
@@ -126,6 +127,12 @@ FLOW_COLUMNS: dict[Column, ColumnDoc] = {
     Column.REASONS: ColumnDoc(
         "evidence seen, as application.reason; `flowclass explain` puts it in words",
         {"type": "array", "items": {"type": "string", "pattern": "^[a-z0-9-]+\\.[a-z0-9-]+$"}},
+    ),
+    Column.VOICE_LIKE_S: ColumnDoc(
+        "of a tunnel that evidence names: the seconds in which its small packets were like speech, both ways, by "
+        "cadence and sizes alone; none for all other flows",
+        {"type": ["integer", "null"], "minimum": 0},
+        "s",
     ),
 }
 

@@ -52,6 +52,7 @@ STEPS: dict[Column, tuple[Form, int, str]] = {
     Column.DECIDED_BY: (Form.WORD, Value.DECIDED_BY, "decided_by"),
     Column.DECIDED_AT_PACKET: (Form.NUMBER, Value.DECIDED_AT_PACKET, ""),
     Column.REASONS: (Form.BITS, Value.REASONS, "reason"),
+    Column.VOICE_LIKE_S: (Form.OPTIONAL, Value.VOICE_LIKE_S, ""),
 }
 
 

@@ -79,6 +79,7 @@ def _elements(address_bytes: int) -> tuple[Element, ...]:
         Element("flowclassDecidedBy", 2, OURS, f"S{NAME_BYTES}", "string: evidence, model, correlation or nothing"),
         Element("flowclassConfidence", 3, OURS, ">u2", "unsigned16: probability that the label is right, in 1/10,000"),
         Element("flowclassCandidates", 4, OURS, ">u8", "unsigned64: bit set of applications that remain possible"),
+        Element("flowclassVoiceLikeSeconds", 5, OURS, ">u4", "unsigned32: seconds in which a tunnel was like speech"),
     )
 
 
@@ -135,6 +136,7 @@ def records_of(flows: Any, verdicts: Any, template: int) -> np.ndarray:
         out[element] = names[verdicts[column]]
     out["flowclassConfidence"] = np.rint(verdicts["confidence"] * CONFIDENCE_SCALE)
     out["flowclassCandidates"] = verdicts["candidates"]
+    out["flowclassVoiceLikeSeconds"] = np.maximum(flows["voice_like_s"], 0)
     return out
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from flowclass.apps._fused import REASON_WORDS
+from flowclass.flow.record import NO_VOICE
 from flowclass.record.packet import TUNNEL_PATH_LENGTH
 from flowclass.record.verdict import App
 from flowclass.sinks.text import CONFIDENCE_SCALE
@@ -46,13 +47,16 @@ class Value(IntEnum):
     DECIDED_BY = 23
     DECIDED_AT_PACKET = 24
     DEPTH = 25
-    TUNNEL_KIND = 26
+    VOICE_LIKE_S = 26  #: NO_VALUE for none
+    TUNNEL_KIND = 27
     TUNNEL_ID = TUNNEL_KIND + TUNNEL_PATH_LENGTH
     REASONS = TUNNEL_ID + TUNNEL_PATH_LENGTH
 
 
 VALUES = Value.REASONS + REASON_WORDS
 
+#: Stands for "none" among numbers that are never negative.
+NO_VALUE = NO_VOICE
 #: Bits of ``candidates`` that have a name.
 KNOWN_APPS = np.uint64((1 << len(App)) - 1)
 
@@ -65,6 +69,7 @@ _FROM_FLOW = (
     (Value.FIRST_NS, "first_ns"),
     (Value.END_REASON, "end_reason"),
     (Value.DEPTH, "depth"),
+    (Value.VOICE_LIKE_S, "voice_like_s"),
 )
 _WORDS_FROM_FLOW = (
     (Value.FLOW_ID, "flow_id"),

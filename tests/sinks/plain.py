@@ -88,4 +88,5 @@ def record(flow: Any, verdict: Any, capture: str) -> dict[str, Any]:
             for bit, reason in enumerate(reasons)
             if int(word) >> bit & 1
         ],
+        "voice_like_s": int(flow["voice_like_s"]) if flow["voice_like_s"] >= 0 else None,
     }

@@ -33,6 +33,7 @@ def random_flows(n: int, seed: int = 7) -> tuple[Any, Any]:
     flows["bytes"] = draw.integers(0, 1 << 50, (n, 2))
     flows["first_ns"] = START_NS + draw.integers(0, 10**18, n)
     flows["last_ns"] = flows["first_ns"] + draw.integers(0, 10**13, n)
+    flows["voice_like_s"] = draw.integers(-1, 3, n)
     flows["end_reason"] = draw.integers(0, len(EndReason), n)
     flows["depth"] = draw.integers(0, 7, n)
     flows["tunnel_kind"] = draw.integers(1, len(TunnelKind), flows["tunnel_kind"].shape)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from flowclass.flow.record import NO_VOICE
 from flowclass.record.packet import TunnelKind
 from flowclass.sinks.columns import COLUMN_NAMES, Column, json_schema
 from flowclass.sinks.sink import open_sink
@@ -23,7 +24,7 @@ from tests.sinks.records import START_NS, one_flow, random_flows
 DESIGN_ORDER = (
     "schema capture flow_id community_id proto src sport dst dport tunnel packets bytes fwd_packets rev_packets "
     "fwd_bytes rev_bytes start duration_s end_reason app kind confidence candidates decided_by decided_at_packet "
-    "reasons"
+    "reasons voice_like_s"
 )
 #: More than one chunk of rows, so that the border between two is crossed.
 MANY = 2500
@@ -39,6 +40,11 @@ def written(path: Path, flows: Any, verdicts: Any, capture: str = "a.pcap") -> l
 
 def first_value(path: Path, column: str, **fields: Any) -> Any:
     return written(path, *one_flow(**fields))[0][column]
+
+
+def test_seconds_of_speech_are_none_where_there_is_no_tunnel(tmp_path: Path) -> None:
+    assert first_value(tmp_path / "no.jsonl", "voice_like_s", voice_like_s=NO_VOICE) is None
+    assert first_value(tmp_path / "tunnel.jsonl", "voice_like_s", voice_like_s=12) == 12
 
 
 @pytest.fixture
@@ -84,7 +90,7 @@ def test_records_fit_their_json_schema(jsonl: Path) -> None:
                 assert value in rule["enum"]
             if "pattern" in rule and value is not None:
                 assert re.search(rule["pattern"], value), name
-            if "minimum" in rule:
+            if "minimum" in rule and value is not None:
                 assert value >= rule["minimum"], name
             if rule.get("type") == "array" and "enum" in rule["items"]:
                 assert set(value) <= set(rule["items"]["enum"])
