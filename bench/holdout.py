@@ -159,7 +159,9 @@ def print_generalisation(rows: Sequence[Row], words: np.ndarray) -> None:
         line = f"{name:12}{count:7}"
         for view in SHOWN:
             here = mine & np.array([row.view == view for row in rows])
-            line += f"{'–':>14}" if not here.any() else f"{'/'.join(f'{way[here].mean():.0%}'[:-1] for way in ways):>14}"
+            line += (
+                f"{'–':>14}" if not here.any() else f"{'/'.join(f'{way[here].mean():.0%}'[:-1] for way in ways):>14}"
+            )
         print(line)
 
 

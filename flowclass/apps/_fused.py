@@ -179,14 +179,14 @@ RTP_DECISIVE = decisive(rtp.REASONS)
 LISTENERS = np.array(
     [
         0x0,  # EMPTY
-        0x3fd5bb,  # OTHER
-        0x8027f,  # STUN
+        0x3ff5bb,  # OTHER
+        0x802ff,  # STUN
         0x200082,  # STUN_CLASSIC
-        0x40,  # CHANNEL_DATA
+        0x44,  # CHANNEL_DATA
         0x2,  # MS_TURN
         0x242b70,  # RTP
-        0x2820,  # RTCP
-        0xc0000,  # DTLS
+        0x2a20,  # RTCP
+        0xc0280,  # DTLS
         0x202000,  # QUIC
         0x41ffff,  # TLS_HELLO
         0x0,  # TLS

@@ -17,6 +17,8 @@ An application is one module of ``flowclass.apps``. It declares
     It reads ``data`` only within the packet's payload.
 ``HABITS``
     optional: a tuple of `flowclass.apps.habit.Habit`, what the application's RTP streams look like.
+``CONTROLS``
+    optional: a tuple of `flowclass.apps.habit.Control`, what its RTCP looks like.
 
 ``flowclass.apps.fuse`` writes ``_fused.py`` from the modules named in ``flowclass.apps.catalog``.
 """

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from flowclass.apps.app import Application, Reason, bits
-from flowclass.apps.habit import ONE_BYTE, Habit
+from flowclass.apps.habit import FIRST_RANDOM_SSRC, NONE, ONE_BYTE, Control, Habit
 from flowclass.dissect.load import be64, u8
 from flowclass.dissect.rtp import payload_type
 from flowclass.jit import int64, kernel
@@ -31,8 +31,8 @@ REASONS = (
         "discovery",
         Strength.STRONG,
         Kind.CALL_SIGNALLING,
-        "address discovery of 74 bytes on a port of Discord voice servers (50000 and up)",
-        "FACTS §1.10, §2.2; other services on the same host software use it elsewhere",
+        "address discovery of 74 bytes, or 70 as until 2019, on a port of Discord voice servers (50000 and up)",
+        "FACTS §1.10, §2.2; Discord's voice documentation; other services on the same host software use it elsewhere",
     ),
     Reason(
         "heartbeat",
@@ -63,8 +63,15 @@ REASONS = (
         "FACTS §1.10; captures Discord 2020 and 2023",
         false_alarms=2,
     ),
+    Reason(
+        "control",
+        Strength.STRONG,
+        Kind.CALL_MEDIA,
+        "two RTCP packets from one SSRC of 17 to 20 bits: a server's count, larger than Microsoft's numbers",
+        "FACTS §1.10; captures Discord 2022 and 2023",
+    ),
 )
-DISCOVERY, HEARTBEAT, VOICE, NAME, STREAM = bits(REASONS)
+DISCOVERY, HEARTBEAT, VOICE, NAME, STREAM, CONTROL = bits(REASONS)
 #: SSRCs are handed out in order. Audio; VP8, H.264 and their retransmissions.
 _SSRC = (1, 0xFFFFFF)
 HABITS = (
@@ -72,7 +79,10 @@ HABITS = (
     Habit(STREAM, (101, 103, 105), (), ONE_BYTE, _SSRC),
     # Retransmissions and probes alone; below are Teams' numbers.
     Habit(STREAM, (96, 102, 104, 106), (), ONE_BYTE, (0x10000, 0xFFFFFF)),
+    # Programs that speak through Discord's documented interface send no extension.
+    Habit(STREAM, (120,), (960,), NONE, (1, FIRST_RANDOM_SSRC - 1)),
 )
+CONTROLS = (Control(CONTROL, (200, 201, 204, 205, 206), (0x10000, FIRST_RANDOM_SSRC - 1), extended=False),)
 STATE = (
     Field("beats", "u1", "heartbeats, saturating"),
     Field("voices", "u1", "RTP packets of payload type 120, saturating"),
@@ -84,6 +94,8 @@ RTP, TLS_HELLO = int(MessageKind.RTP), int(MessageKind.TLS_HELLO)
 REQUEST, ANSWER, DISCOVERY_BYTES, BEAT, BEAT_ANSWER, BEAT_BYTES = (
     0x00010046, 0x00020046, 74, 0x1337CAFE, 0x1337F00D, 8,
 )  # fmt: skip
+#: Until 2019 the request was the SSRC and zeros.
+OLD_DISCOVERY_BYTES = 70
 FIRST_PORT = 50000
 VOICE_TYPE = 120
 ZERO = np.uint64(0)
@@ -98,6 +110,16 @@ def _is_discovery(data: Any, pkt: Any, word0: int) -> bool:
     if word0 == REQUEST:
         return bool(be64(data, lo + 8) == ZERO and be64(data, lo + 16) == ZERO)
     return word0 == ANSWER and 0x30 <= u8(data, lo + 8) <= 0x66
+
+
+@kernel
+def _is_old_discovery(data: Any, pkt: Any, msg: Any) -> bool:
+    """Whether this is a request as until 2019: an SSRC counted up from 1, and zeros as far as was captured."""
+    lo, hi = int64(pkt["payload_lo"]), int64(pkt["payload_hi"])
+    if hi - lo < 40 or not 0 < int64(msg["word0"]) < FIRST_RANDOM_SSRC or msg["word1"] != 0:
+        return False
+    is_blank = be64(data, lo + 8) == ZERO and be64(data, lo + 16) == ZERO and be64(data, lo + 24) == ZERO
+    return bool(is_blank and be64(data, lo + 32) == ZERO)
 
 
 @kernel
@@ -117,7 +139,9 @@ def observe(data: Any, pkt: Any, msg: Any, direction: int, state: Any) -> int:
         seen = min(int64(state["beats"]) + 1, 255)
         state["beats"] = seen
         return HEARTBEAT if seen >= 2 else 0
+    is_port = pkt["dport"] >= FIRST_PORT or pkt["sport"] >= FIRST_PORT
+    if pkt["payload_bytes"] == OLD_DISCOVERY_BYTES:
+        return DISCOVERY if is_port and _is_old_discovery(data, pkt, msg) else 0
     if word0 != REQUEST and word0 != ANSWER:
         return 0
-    is_port = pkt["dport"] >= FIRST_PORT or pkt["sport"] >= FIRST_PORT
     return DISCOVERY if is_port and _is_discovery(data, pkt, word0) else 0

@@ -1,4 +1,4 @@
-"""Host module: Habit, how an application file declares what its RTP streams look like."""
+"""Host module: Habit and Control, how an application file declares what its RTP streams and RTCP look like."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ ONE_BYTE = 0xBEDE
 #: SSRCs are 32-bit numbers drawn at random (RFC 3550 §8.1); one below this comes by chance once in 4,000 streams.
 FIRST_RANDOM_SSRC = 1 << 20
 LAST_SSRC = 0xFFFFFFFF
+#: RTCP packet types that share a port with RTP (RFC 5761 §4).
+FIRST_CONTROL, LAST_CONTROL = 192, 223
 
 
 @dataclass(frozen=True)
@@ -41,3 +43,26 @@ class Habit:
     def __post_init__(self) -> None:
         if not self.types or not all(0 <= payload_type < 128 for payload_type in self.types):
             raise ValueError(f"payload types {self.types} of a habit are not within 0-127")
+
+
+@dataclass(frozen=True)
+class Control:
+    """RTCP of an application: what SRTCP leaves in clear, the first packet's type, length and sender (RFC 3711 §3.4).
+
+    Attributes
+    ----------
+    reason : bit of the Reason it stands for
+    types : RTCP packet types (192-223), at least one
+    ssrc : least and largest SSRC of the sender
+    extended : whether a report must (True) or must not (False) be longer than its blocks, as those with a
+        profile-specific extension are (RFC 3550 §6.4.3); None for either
+    """
+
+    reason: int
+    types: tuple[int, ...]
+    ssrc: tuple[int, int] = (0, LAST_SSRC)
+    extended: bool | None = None
+
+    def __post_init__(self) -> None:
+        if not self.types or not all(FIRST_CONTROL <= kind <= LAST_CONTROL for kind in self.types):
+            raise ValueError(f"RTCP types {self.types} of a control are not within {FIRST_CONTROL}-{LAST_CONTROL}")

@@ -8,6 +8,7 @@ from flowclass.apps.app import Application, Reason, bits, mask
 from flowclass.apps.habit import FIRST_RANDOM_SSRC, LAST_SSRC, ONE_BYTE, Habit
 from flowclass.apps.ports import is_stun_server
 from flowclass.jit import int64, kernel
+from flowclass.record.field import Field
 from flowclass.record.message import MessageKind, Realm, StunAttribute
 from flowclass.record.verdict import App, Kind, Strength
 
@@ -24,6 +25,7 @@ APP = Application(
 )
 LISTENS = (
     MessageKind.STUN,
+    MessageKind.CHANNEL_DATA,
     MessageKind.TLS_HELLO,
 )
 
@@ -55,7 +57,7 @@ REASONS = (
         "turn-port",
         Strength.STRONG,
         Kind.CALL_SIGNALLING,
-        "TURN with a server on UDP port 40003, where Meta's relays listen",
+        "TURN or its ChannelData with a server on port 40003, where Meta's relays listen",
         "FACTS §1.4; captures Messenger 2021 and 2023",
     ),
     Reason(
@@ -68,16 +70,28 @@ REASONS = (
 )
 EDGE, REALM, NAME, PORT, STREAM = bits(REASONS)
 HABITS = (Habit(STREAM, (96,), (2880, 17280), ONE_BYTE, (FIRST_RANDOM_SSRC, LAST_SSRC)),)
-STATE = ()
+STATE = (Field("channels", "u1", "ChannelData with the port, saturating"),)
 
 APP_NUMBER = int(App.MESSENGER)
 EDGE_BIT = mask(StunAttribute.EDGERAY)
 REALM_BIT = mask(StunAttribute.REALM)
 FACEBOOK = int(Realm.FACEBOOK)
-TLS_HELLO = int(MessageKind.TLS_HELLO)
+TLS_HELLO, CHANNEL_DATA = int(MessageKind.TLS_HELLO), int(MessageKind.CHANNEL_DATA)
 TURN_PORT = 40003
 #: Bits of a STUN message type that name the method, up to 15; TURN's begin with Allocate (RFC 8656 §17).
 METHOD_MASK, ALLOCATE = 0x000F, 3
+FIRST_CHANNEL, LAST_CHANNEL, CHANNELS_NEEDED = 0x4000, 0x4FFF, 2
+
+
+@kernel
+def _channel(pkt: Any, msg: Any, state: Any) -> int:
+    """Count ChannelData to or from the port, on channels that TURN allows (RFC 8656 §12)."""
+    is_port = pkt["dport"] == TURN_PORT or pkt["sport"] == TURN_PORT
+    if not is_port or not FIRST_CHANNEL <= int64(msg["channel"]) <= LAST_CHANNEL:
+        return 0
+    seen = min(int64(state["channels"]) + 1, 255)
+    state["channels"] = seen
+    return PORT if seen >= CHANNELS_NEEDED else 0
 
 
 @kernel
@@ -85,6 +99,8 @@ def observe(data: Any, pkt: Any, msg: Any, direction: int, state: Any) -> int:
     """Look at one packet; return the bits of the Reasons it shows."""
     if msg["kind"] == TLS_HELLO:
         return NAME if msg["name_app"] == APP_NUMBER else 0
+    if msg["kind"] == CHANNEL_DATA:
+        return _channel(pkt, msg, state)
     attributes = int64(msg["stun_attributes"])
     found = 0
     if attributes & EDGE_BIT:

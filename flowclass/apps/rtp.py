@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from flowclass.apps.app import Application, Reason, bits
-from flowclass.apps.habit import FIRST_RANDOM_SSRC, LAST_SSRC, NONE, ONE_BYTE, Habit
+from flowclass.apps.habit import FIRST_RANDOM_SSRC, LAST_SSRC, NONE, ONE_BYTE, Control, Habit
 from flowclass.jit import kernel
+from flowclass.record.field import Field
 from flowclass.record.verdict import App, Kind, Strength
 
 APP = Application(App.RTP, "RTP of an application that leaves no mark of its own: telephony without its signalling")
@@ -42,8 +43,17 @@ REASONS = (
         "RFC 7587; RFC 8285; libwebrtc's default payload types",
         app=App.WEBRTC,
     ),
+    Reason(
+        "webrtc-listener",
+        Strength.STRONG,
+        Kind.CALL_MEDIA,
+        "two RTCP packets of sender 1, as libwebrtc sends while it only listens",
+        "libwebrtc: default SSRC of a receiver without a sender; captures Google 2015",
+        app=App.WEBRTC,
+    ),
 )
-TELEPHONY, SPEECH, EVENTS, BROWSER = bits(REASONS)
+TELEPHONY, SPEECH, EVENTS, BROWSER, LISTENER = bits(REASONS)
+CONTROLS = (Control(LISTENER, (201, 205, 206), (1, 1), extended=False),)
 #: PCMU, GSM, G.723, LPC, PCMA, G.722, G.728, G.729 and comfort noise (RFC 3551 §6), all at 8 kHz.
 _STATIC = (0, 3, 4, 7, 8, 9, 13, 15, 18)
 _DYNAMIC = tuple(range(96, 128))
@@ -58,7 +68,11 @@ HABITS = (
     Habit(EVENTS, (96, 97, 98, 99, 100, 101), (0,), NONE, size=(16, 16), packets=5),
     Habit(BROWSER, (111,), (480, 960, 1920, 2880), ONE_BYTE, _RANDOM, size=(13, _LONGEST), packets=6),
 )
-STATE = ()
+STATE = (
+    Field("control_ssrc", "u4", "sender of the latest RTCP that showed a Control, by direction", shape=(2,)),
+    Field("control_word", "u1", "catalog place of whose it was, and 1; 0 for none", shape=(2,)),
+    Field("control_packets", "u1", "such packets in a row, saturating", shape=(2,)),
+)
 
 
 @kernel

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from flowclass.apps.app import Application, Reason, bits
-from flowclass.dissect.rtcp import sender_ssrc
 from flowclass.dissect.rtp import sequence_number, ssrc
 from flowclass.jit import int64, kernel
 from flowclass.record.field import Field
@@ -21,6 +20,7 @@ LISTENS = (
     MessageKind.QUIC,
     MessageKind.RTP,
     MessageKind.RTCP,
+    MessageKind.OTHER,
     MessageKind.TLS_HELLO,
 )
 
@@ -29,7 +29,7 @@ REASONS = (
         "quic-then-rtp",
         Strength.STRONG,
         Kind.CALL_MEDIA,
-        "QUIC long headers, then three RTP or RTCP packets of one source on the same 5-tuple",
+        "QUIC (long headers, or short ones on UDP 443) and bare RTP in sequence or RTCP, three packets, on one 5-tuple",
         "FACTS §1.15; captures snapchat_call 2020, 2022",
     ),
     Reason(
@@ -42,14 +42,29 @@ REASONS = (
 )
 QUIC_RTP, NAME = bits(REASONS)
 STATE = (
-    Field("ssrc", "u4", "SSRC of the direction's latest RTP or RTCP packet", shape=(2,)),
-    Field("seq", "u2", "its sequence number, 0 for RTCP", shape=(2,)),
-    Field("quic", "u1", "QUIC long headers, saturating"),
-    Field("run", "u1", "media packets in sequence by direction, saturating", shape=(2,)),
+    Field("ssrc", "u4", "SSRC of the direction's latest RTP packet", shape=(2,)),
+    Field("seq", "u2", "its sequence number", shape=(2,)),
+    Field("quic", "u1", "QUIC headers, saturating"),
+    Field("run", "u1", "RTP packets in sequence by direction, saturating", shape=(2,)),
+    Field("reports", "u1", "RTCP packets, saturating"),
 )
 
 APP_NUMBER = int(App.SNAPCHAT)
-TLS_HELLO, QUIC, RTP = int(MessageKind.TLS_HELLO), int(MessageKind.QUIC), int(MessageKind.RTP)
+UDP = 17
+TLS_HELLO, QUIC, OTHER = int(MessageKind.TLS_HELLO), int(MessageKind.QUIC), int(MessageKind.OTHER)
+RTP = int(MessageKind.RTP)
+MEDIA_NEEDED = 3
+#: Port of QUIC (RFC 9114 §3.1), and the first bytes of its short headers: fixed bit, no long form (RFC 9000 §17.3).
+HTTPS, SHORT_FIRST, SHORT_LAST = 443, 0x40, 0x7F
+#: RTCP types of reports, feedback and their kin; a random byte hits them once in 32 times.
+FIRST_REPORT, LAST_REPORT = 200, 207
+
+
+@kernel
+def _is_short(pkt: Any, msg: Any) -> Any:
+    """Whether a datagram of no known kind may be QUIC with a short header."""
+    is_port = pkt["dport"] == HTTPS or pkt["sport"] == HTTPS
+    return is_port and pkt["proto"] == UDP and SHORT_FIRST <= int64(msg["word0"]) >> 24 <= SHORT_LAST
 
 
 @kernel
@@ -58,19 +73,19 @@ def observe(data: Any, pkt: Any, msg: Any, direction: int, state: Any) -> int:
     kind = int64(msg["kind"])
     if kind == TLS_HELLO:
         return NAME if msg["name_app"] == APP_NUMBER else 0
-    if kind == QUIC:
+    if kind == QUIC or kind == OTHER:
+        if kind == OTHER and not _is_short(pkt, msg):
+            return 0
         state["quic"] = min(int64(state["quic"]) + 1, 255)
-        return 0
-    if state["quic"] == 0 or msg["media_hi"] <= msg["media_lo"]:
-        return 0
-    lo = int64(msg["media_lo"])
-    source, number = sender_ssrc(data, lo), 0
-    if kind == RTP:
+    elif kind == RTP:
+        lo = int64(msg["media_lo"])
         source, number = ssrc(data, lo), sequence_number(data, lo)
-    step = (number - int64(state["seq"][direction])) & 0xFFFF
-    follows = source == int64(state["ssrc"][direction]) and step <= 3
-    run = min(int64(state["run"][direction]) + 1, 255) if follows else 1
-    state["run"][direction] = run
-    state["ssrc"][direction] = source
-    state["seq"][direction] = number
-    return QUIC_RTP if run >= 3 else 0
+        step = (number - int64(state["seq"][direction])) & 0xFFFF
+        follows = source == int64(state["ssrc"][direction]) and step <= 3
+        state["run"][direction] = min(int64(state["run"][direction]) + 1, 255) if follows else 1
+        state["ssrc"][direction] = source
+        state["seq"][direction] = number
+    elif FIRST_REPORT <= (int64(msg["word0"]) >> 16) & 0xFF <= LAST_REPORT:
+        state["reports"] = min(int64(state["reports"]) + 1, 255)
+    media = max(int64(state["run"][0]), int64(state["run"][1]), int64(state["reports"]))
+    return QUIC_RTP if state["quic"] and media >= MEDIA_NEEDED else 0

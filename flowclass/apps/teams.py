@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flowclass.apps.app import Application, Reason, bits
-from flowclass.apps.habit import ONE_BYTE, Habit
+from flowclass.apps.habit import NONE, ONE_BYTE, Control, Habit
 from flowclass.apps.microsoft import (
     ATTRIBUTES,
     IMPLEMENTATION,
@@ -82,15 +82,26 @@ REASONS = (
         "FACTS §1.1, §1.2; captures Teams and Skype 2020 and 2023",
         also=App.SKYPE,
     ),
+    Reason(
+        "control",
+        Strength.STRONG,
+        Kind.CALL_MEDIA,
+        "two RTCP reports from an SSRC of 16 bits with the media stack's extension",
+        "MS-RTP §2.2.12 (profile-specific extensions); captures Teams and Skype 2020 and 2023",
+        also=App.SKYPE,
+    ),
 )
-IMPLEMENTATION_7, ATTRIBUTE, MULTIPLEXED, UUID, FRAMES, NAME, STREAM = bits(REASONS)
+IMPLEMENTATION_7, ATTRIBUTE, MULTIPLEXED, UUID, FRAMES, NAME, STREAM, CONTROL = bits(REASONS)
 #: SSRCs are small numbers. SILK and Satin (16 and 48 kHz, frames of 20, 60 and 100 ms), video and its FEC.
 _SSRC = (1, 0xFFFF)
 HABITS = (
     Habit(STREAM, (97, 108), (960, 2880, 4800), ONE_BYTE, _SSRC),
     Habit(STREAM, (103, 104), (160, 320, 640, 960), ONE_BYTE, _SSRC),
     Habit(STREAM, (122, 123), (), ONE_BYTE, _SSRC),
+    # SILK without an extension, as Skype sent in 2017; an SSRC this small comes by chance once in 65,536 streams.
+    Habit(STREAM, (103, 104), (160, 320, 640, 960), NONE, _SSRC, packets=6),
 )
+CONTROLS = (Control(CONTROL, (200, 201), _SSRC, extended=True),)
 STATE = (Field("frames", "u1", "multiplexed or private frames seen, saturating"),)
 
 APP_NUMBER = int(App.TEAMS)

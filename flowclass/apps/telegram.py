@@ -72,8 +72,22 @@ REASONS = (
         "STUN or TURN with a server on UDP port 1400, where the relays of Telegram listen",
         "FACTS §1.6",
     ),
+    Reason(
+        "reflector-stream",
+        Strength.STRONG,
+        Kind.CALL_MEDIA,
+        "five voice-sized packets in a row behind one 16-byte tag, with a server on a port of the reflectors (521-599)",
+        "FACTS §1.6; tgcalls reflector port: the tag stands before whatever is relayed",
+    ),
+    Reason(
+        "block-stream",
+        Strength.STRONG,
+        Kind.CALL_MEDIA,
+        "sixteen voice-sized packets in whole cipher blocks whose first byte takes all values: libtgvoip between peers",
+        "FACTS §1.6, §2.4; capture telegram 2020",
+    ),
 )
-TAG, MEDIA, REALM, NAME, STREAM, PORT = bits(REASONS)
+TAG, MEDIA, REALM, NAME, STREAM, PORT, REFLECTOR, BLOCKS = bits(REASONS)
 STATE = (
     Field("tag_hi", "u8", "peer tag of the flow's first packet of unknown kind, high half"),
     Field("tag_lo", "u8", "low half"),
@@ -82,6 +96,10 @@ STATE = (
     Field(
         "blocks", "u1", "packets in a row that carried it, voice-sized and of whole blocks, ping or none; saturating"
     ),
+    Field("relayed", "u1", "packets in a row that carried it, voice-sized, of any length; saturating"),
+    Field("whole", "u1", "voice-sized packets of whole blocks since one of another length; saturating"),
+    Field("first_bits", "u1", "bits of their first bytes that ever were 1"),
+    Field("lasting_bits", "u1", "bits of their first bytes that ever were 0"),
 )
 
 APP_NUMBER = int(App.TELEGRAM)
@@ -94,22 +112,60 @@ ALL_ONES, ONES_64 = 0xFFFFFFFF, np.uint64(0xFFFFFFFFFFFFFFFF)
 VOICE_LEAST, VOICE_MOST, VOICES_NEEDED = 112, 400, 6
 #: Cipher blocks the voice packets are padded to (FACTS §2.4), and how many such packets make a stream.
 BLOCK_BYTES, BLOCKS_NEEDED = 16, 10
+#: Ports of the reflectors (FACTS §1.6): above RIP's, below those of other services that begin with a constant tag.
+FIRST_REFLECTOR, LAST_REFLECTOR, RELAYED_NEEDED = 521, 599, 5
+#: Packets without a tag that show libtgvoip: sixteen random bytes leave a bit still once in 4,000 flows, and as many
+#: random lengths are never all multiples of 16.
+WHOLE_NEEDED = 16
+UDP = 17
 ZERO = np.uint64(0)
 
 
 @kernel
-def _stream(state: Any, high: Any, low: Any, size: int) -> int:
+def is_reflector(pkt: Any) -> Any:
+    """Whether a port is one on which reflectors listen, and the other is a client's."""
+    sport, dport = int64(pkt["sport"]), int64(pkt["dport"])
+    least, most = min(sport, dport), max(sport, dport)
+    return FIRST_REFLECTOR <= least <= LAST_REFLECTOR and most > LAST_REFLECTOR
+
+
+@kernel
+def _stream(pkt: Any, state: Any, high: Any, low: Any, size: int) -> int:
     """Follow a tag that no ping has shown: the flow was joined half-way."""
     if high != state["tag_hi"] or low != state["tag_lo"] or high == ZERO:
         state["tag_hi"] = high
         state["tag_lo"] = low
         state["blocks"] = 0
+        state["relayed"] = 0
         return 0
-    if not VOICE_LEAST <= size <= VOICE_MOST or size % BLOCK_BYTES:
+    if not VOICE_LEAST <= size <= VOICE_MOST:
         return 0
+    relayed = min(int64(state["relayed"]) + 1, 255)
+    state["relayed"] = relayed
+    found = REFLECTOR if relayed >= RELAYED_NEEDED and is_reflector(pkt) else 0
+    if size % BLOCK_BYTES:
+        return found
     seen = min(int64(state["blocks"]) + 1, 255)
     state["blocks"] = seen
-    return STREAM if seen >= BLOCKS_NEEDED else 0
+    return found | STREAM if seen >= BLOCKS_NEEDED else found
+
+
+@kernel
+def _whole_blocks(pkt: Any, msg: Any, state: Any) -> int:
+    """Count voice-sized packets of whole blocks that begin with anything."""
+    size = int64(pkt["payload_bytes"])
+    if size % BLOCK_BYTES or size > VOICE_MOST or pkt["proto"] != UDP:
+        state["whole"] = 0
+        return 0
+    first = int64(msg["word0"]) >> 24
+    state["first_bits"] = int64(state["first_bits"]) | first
+    state["lasting_bits"] = int64(state["lasting_bits"]) | (first ^ 0xFF)
+    if size < VOICE_LEAST:
+        return 0
+    seen = min(int64(state["whole"]) + 1, 255)
+    state["whole"] = seen
+    all_values = state["first_bits"] == 0xFF and state["lasting_bits"] == 0xFF
+    return BLOCKS if seen >= WHOLE_NEEDED and all_values else 0
 
 
 @kernel
@@ -121,7 +177,7 @@ def _tag(data: Any, pkt: Any, state: Any) -> int:
     is_ping = be64(data, lo + 16) == ONES_64 and be32(data, lo + 24) == ALL_ONES
     if state["tagged"] == 0:
         if not is_ping or high == ZERO or high == ONES_64:
-            return _stream(state, high, low, size)
+            return _stream(pkt, state, high, low, size)
         state["tag_hi"] = high
         state["tag_lo"] = low
     elif high != state["tag_hi"] or low != state["tag_lo"]:
@@ -149,4 +205,4 @@ def observe(data: Any, pkt: Any, msg: Any, direction: int, state: Any) -> int:
     lo = int64(pkt["payload_lo"])
     if int64(pkt["payload_hi"]) - lo < PING_BYTES:
         return 0
-    return _tag(data, pkt, state)
+    return _tag(data, pkt, state) | _whole_blocks(pkt, msg, state)

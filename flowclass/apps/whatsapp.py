@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flowclass.apps.app import Application, Reason, bits, mask
-from flowclass.apps.habit import FIRST_RANDOM_SSRC, LAST_SSRC, NONE, Habit
+from flowclass.apps.habit import FIRST_RANDOM_SSRC, LAST_SSRC, NONE, Control, Habit
 from flowclass.dissect.load import be16, u8
 from flowclass.jit import int64, kernel
 from flowclass.record.message import HEAD_BYTES, MessageKind, StunAttribute
@@ -83,14 +83,23 @@ REASONS = (
         "RTP stream with header extension DE BE, or of payload type 120 at 16 kHz without one",
         "FACTS §1.3; captures WhatsApp 2015, 2019 and 2023",
     ),
+    Reason(
+        "control",
+        Strength.STRONG,
+        Kind.CALL_MEDIA,
+        "two RTCP packets of the private types 208 and 209, or reports with an extension, from a random SSRC",
+        "FACTS §1.3; captures WhatsApp 2015 and 2023",
+    ),
 )
-TOKEN, CALL_TYPE, CLOCK, BARE_CHECK, CHAT, NAME, HEALTH, STREAM = bits(REASONS)
+TOKEN, CALL_TYPE, CLOCK, BARE_CHECK, CHAT, NAME, HEALTH, STREAM, CONTROL = bits(REASONS)
 #: Extension profile of the builds from 2020 on.
 DEBE = 0xDEBE
+_RANDOM = (FIRST_RANDOM_SSRC, LAST_SSRC)
 HABITS = (
     Habit(STREAM, tuple(range(96, 128)), (), DEBE),
-    Habit(STREAM, (120,), (320, 640, 960, 1280, 1920, 2560), NONE, (FIRST_RANDOM_SSRC, LAST_SSRC)),
+    Habit(STREAM, (120,), (320, 640, 960, 1280, 1920, 2560), NONE, _RANDOM),
 )
+CONTROLS = (Control(CONTROL, (208, 209), _RANDOM), Control(CONTROL, (200, 201), _RANDOM, extended=True))
 STATE = ()
 
 APP_NUMBER = int(App.WHATSAPP)

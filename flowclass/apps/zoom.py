@@ -17,7 +17,9 @@ APP = Application(
     names=("zoom.us", "zoom.com", "zoomgov.com"),
 )
 LISTENS = (
+    MessageKind.STUN,
     MessageKind.STUN_CLASSIC,
+    MessageKind.DTLS,
     MessageKind.OTHER,
     MessageKind.PREFIXED_RTP,
     MessageKind.TLS_HELLO,
@@ -56,8 +58,8 @@ REASONS = (
         "peer-media",
         Strength.STRONG,
         Kind.CALL_MEDIA,
-        "three datagrams with the media header of a call between two peers and one RTP source",
-        "FACTS §1.9",
+        "three datagrams with a media header of Zoom's and one RTP source, whatever the port",
+        "FACTS §1.9; zoom-analysis (Michel et al., IMC 2022)",
     ),
     Reason(
         "own-stun",
@@ -73,8 +75,15 @@ REASONS = (
         "TLS server name of Zoom",
         "suffix list above",
     ),
+    Reason(
+        "web-client",
+        Strength.STRONG,
+        Kind.CALL_SIGNALLING,
+        "ICE or DTLS with a media server on UDP 8801-8810, as the client in a browser speaks",
+        "FACTS §1.9: capture stun_zoom",
+    ),
 )
-HELLO, SERVER_MEDIA, FRAME, PEER_HELLO, PEER_MEDIA, OWN_STUN, NAME = bits(REASONS)
+HELLO, SERVER_MEDIA, FRAME, PEER_HELLO, PEER_MEDIA, OWN_STUN, NAME, WEB = bits(REASONS)
 STATE = (
     Field("ssrc", "u4", "SSRC of the latest media packet"),
     Field("media", "u1", "media datagrams, saturating"),
@@ -83,6 +92,7 @@ STATE = (
 APP_NUMBER = int(App.ZOOM)
 STUN, STUN_CLASSIC = int(MessageKind.STUN), int(MessageKind.STUN_CLASSIC)
 TLS_HELLO, PREFIXED_RTP = int(MessageKind.TLS_HELLO), int(MessageKind.PREFIXED_RTP)
+DTLS = int(MessageKind.DTLS)
 OWN_BITS = mask(StunAttribute.ZOOM_101, StunAttribute.ZOOM_103)
 FIRST_PORT, LAST_PORT = 8801, 8810
 MEDIA_TYPE = 5
@@ -101,18 +111,16 @@ def is_server_port(pkt: Any) -> bool:
 @kernel
 def _media(data: Any, pkt: Any, msg: Any, state: Any) -> int:
     """Count datagrams with a media header."""
-    is_server = int64(msg["word0"]) >> 24 == MEDIA_TYPE
-    if is_server and not is_server_port(pkt):
-        return 0
     if msg["media_lo"] == pkt["payload_lo"] + 2:
         return 0
+    is_server = int64(msg["word0"]) >> 24 == MEDIA_TYPE and is_server_port(pkt)
     source = ssrc(data, int64(msg["media_lo"])) if msg["media_header"] else int64(state["ssrc"])
     same = is_server or source == int64(state["ssrc"])
     seen = min(int64(state["media"]) + 1, 255) if same else 1
     state["ssrc"] = source
     state["media"] = seen
     if is_server:
-        return SERVER_MEDIA if seen >= SERVER_MEDIA_NEEDED else 0
+        return SERVER_MEDIA | FRAME if seen >= SERVER_MEDIA_NEEDED else FRAME
     return PEER_MEDIA if seen >= PEER_MEDIA_NEEDED else 0
 
 
@@ -141,8 +149,12 @@ def observe(data: Any, pkt: Any, msg: Any, direction: int, state: Any) -> int:
     if kind == PREFIXED_RTP:
         return _media(data, pkt, msg, state)
     if kind == STUN_CLASSIC or kind == STUN:
-        is_own = int64(msg["stun_attributes"]) & OWN_BITS and msg["stun_count"] <= 2 and kind == STUN_CLASSIC
+        if kind == STUN:
+            return WEB if is_server_port(pkt) else 0
+        is_own = int64(msg["stun_attributes"]) & OWN_BITS and msg["stun_count"] <= 2
         return OWN_STUN if is_own else 0
     if kind == TLS_HELLO:
         return NAME if msg["name_app"] == APP_NUMBER else 0
+    if kind == DTLS:
+        return WEB if is_server_port(pkt) else 0
     return _datagram(pkt, msg, state)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from flowclass.apps._fused import collect_reasons, observe_apps
+from flowclass.apps.controls import note_controls
 from flowclass.apps.decide import decide
 from flowclass.apps.habits import is_due, note_habits, will_be_due
 from flowclass.dissect.load import be32, u8
@@ -121,10 +122,15 @@ def note_media(
 
 
 @kernel
-def judge_stream(msg: Any, direction: int, streams: Any, body: Any) -> int:
-    """Look for habits of applications in the stream of this packet; return 1 when a decisive reason is new."""
+def judge_stream(data: Any, msg: Any, direction: int, streams: Any, body: Any) -> int:
+    """Look for habits of applications in the stream of this packet, or in its RTCP; return 1 when a decisive reason
+    is new."""
+    if msg["media_hi"] <= msg["media_lo"]:
+        return 0
+    if msg["media_header"] == 0:
+        return note_controls(data, int64(msg["media_lo"]), direction, body["apps"])
     hint = int64(body["stream_hint"][direction]) - 1
-    if hint < 0 or msg["media_header"] == 0:
+    if hint < 0:
         return 0
     stream = streams[hint]
     if stream["state"] != CONFIRMED or not is_due(stream):
@@ -155,7 +161,7 @@ def study(state: Any, k: int, direction: int, row: int) -> int:
     if body["stage"] != OPEN:
         inspect(data, pkt, msg)
         note_media(data, pkt, msg, direction, state.streams, state.meter[0], state.stats[0], body, row)
-        if body["stage"] == FIRM and judge_stream(msg, direction, state.streams, body):
+        if body["stage"] == FIRM and judge_stream(data, msg, direction, state.streams, body):
             judge(state, row)
             body["stage"] = firm_stage(body)
         return 0
@@ -173,7 +179,7 @@ def study(state: Any, k: int, direction: int, row: int) -> int:
             inspect(state.hello_bytes[at], hello, msg)
             fresh = observe_apps(state.hello_bytes[at], hello, msg, direction, body["apps"])
     note_media(data, pkt, msg, direction, state.streams, state.meter[0], state.stats[0], body, row)
-    fresh |= judge_stream(msg, direction, state.streams, body)
+    fresh |= judge_stream(data, msg, direction, state.streams, body)
     if fresh:
         judge(state, row)
     seen = body["window_packets"]
