@@ -6,23 +6,18 @@ distribution's (Debian and Ubuntu: ``apt-get install libndpi-bin``) and is only 
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
 import venv
 from pathlib import Path
 
+from flowclass.training.peers.programs import nfstream_python
+
 
 def peers_folder() -> Path:
     """Return where the peers' environment lies."""
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "flowclass-bench" / "venv"
-
-
-def nfstream_python() -> Path:
-    """Return the Python that has NFStream."""
-    return peers_folder() / "bin" / "python"
+    return nfstream_python().parents[1]
 
 
 def main() -> int:

@@ -9,9 +9,11 @@
 
 complete flowclass \
         'c/--format=/(jsonl csv parquet)/' \
-        'c/--/(calls config corpus filter flows folder format help interface json listen manifest max-flows model no-baseline no-color out quiet sample separate stats table version)/' \
+        'c/--peer=/(nfstream ndpi)/' \
+        'c/--/(calls config corpus filter flows folder format help interface json listen manifest max-flows model no-baseline no-color out peer quiet sample separate stats table version views)/' \
         'c/-/(- h)/' \
         'n/--format/(jsonl csv parquet)/' \
+        'n/--peer/(nfstream ndpi)/' \
         'p/1/(analyze run check-config doctor explain train evaluate model corpus features)/' \
         'n/model/(show list verify)/' \
         'n/corpus/(list fetch verify)/' \

@@ -1,7 +1,7 @@
 """Host module: the labelled corpus: its captures, and the label, group and weight of every flow in it.
 
-Reads ``index.csv`` and ``flows.csv`` of the corpus folder (see its README). Addresses are read only to find a flow
-again; none of them leaves this module.
+Reads ``index.csv`` and ``flows.csv`` of a corpus folder, or one list of the flows of captures of one's own. Addresses
+are read only to find a flow again; none of them leaves this module.
 """
 
 from __future__ import annotations
@@ -55,16 +55,17 @@ class Truth:
 
 @dataclass(frozen=True)
 class Capture:
-    """One capture file, the group it belongs to and its labelled flows."""
+    """One capture file, the group it belongs to, its labelled flows, and the year it was recorded in (0 = unknown)."""
 
     name: str
     path: Path
     group: str
     flows: dict[FlowKey, Truth]
+    year: int = 0
 
 
 @lru_cache(maxsize=65_536)
-def _words(address: str) -> tuple[int, int]:
+def words_of(address: str) -> tuple[int, int]:
     number = int(ipaddress.ip_address(address))
     if ":" not in address:
         return 0, IPV4_MAPPED | number
@@ -101,34 +102,74 @@ def label_of(app: str, kind: str) -> Label | None:
     return Label(known, ours, LOOKALIKES.get(app, App.UNKNOWN))
 
 
+#: Columns of a list of flows that have no default.
+NEEDED = ("capture", "proto", "src", "sport", "dst", "dport", "app", "kind")
+
+
 def captures_of(corpus: Path) -> Iterator[Capture]:
-    """Yield the captures of the corpus in the order of their names.
+    """Yield the captures of a corpus in the order of their names.
+
+    Parameters
+    ----------
+    corpus : a folder with ``index.csv``, ``flows.csv`` and ``captures/``; or a CSV file of flows in the form of
+        ``flows.csv``, whose captures are named relative to it. In such a file ``confidence`` is high and ``group`` the
+        capture's own name unless there are columns that say otherwise.
 
     Raises
     ------
     UsageError
-        When the folder is no corpus.
+        When it is neither, or when a line cannot be understood; the message names file and line.
     """
+    if corpus.is_file():
+        yield from _captures_of_list(corpus)
+        return
     for name in ("index.csv", "flows.csv"):
         if not (corpus / name).is_file():
             raise UsageError(f"{corpus}: no corpus, {name} is missing; set FLOWCLASS_CORPUS or give its folder")
-    flows: dict[str, dict[FlowKey, Truth]] = defaultdict(dict)
-    with (corpus / "flows.csv").open(newline="") as lines:
-        for row in csv.DictReader(lines):
-            label = label_of(row["app"], row["kind"])
-            weight = WEIGHTS.get(row["confidence"], 0.0)
-            if label is None or weight == 0.0:
-                continue
-            left, right = ((*_words(row[a]), int(row[p] or 0)) for a, p in (("src", "sport"), ("dst", "dport")))
-            flows[row["capture"]][flow_key(int(row["proto"]), left, right)] = Truth(label, weight)
+    flows, _ = _read_flows(corpus / "flows.csv")
     with (corpus / "index.csv").open(newline="") as lines:
         for row in sorted(csv.DictReader(lines), key=lambda row: row["path"]):
-            yield Capture(row["path"], corpus / "captures" / row["path"], row["group"], flows[row["path"]])
+            year = int(row["year"]) if row.get("year", "").isdigit() else 0
+            yield Capture(row["path"], corpus / "captures" / row["path"], row["group"], flows[row["path"]], year)
+
+
+def _captures_of_list(path: Path) -> Iterator[Capture]:
+    flows, groups = _read_flows(path)
+    for name in sorted(groups):
+        file = path.parent / name
+        if not file.is_file():
+            raise UsageError(f"{path}: names the capture {name}, which is not in {path.parent}")
+        yield Capture(name, file, groups[name], flows[name])
+
+
+def _read_flows(path: Path) -> tuple[dict[str, dict[FlowKey, Truth]], dict[str, str]]:
+    """Return the labelled flows of each capture, and the group of each capture."""
+    flows: dict[str, dict[FlowKey, Truth]] = defaultdict(dict)
+    groups: dict[str, str] = {}
+    with path.open(newline="", encoding="utf-8", errors="replace") as lines:
+        reader = csv.DictReader(lines)
+        missing = [name for name in NEEDED if name not in (reader.fieldnames or ())]
+        if missing:
+            raise UsageError(f"{path}: no list of flows, the column {missing[0]} is missing")
+        for row in reader:
+            capture = row["capture"]
+            groups[capture] = row.get("group") or capture
+            confidence = row.get("confidence") or "high"
+            try:
+                label = label_of(row["app"], row["kind"])
+                weight = WEIGHTS[confidence]
+                left, right = ((*words_of(row[a]), int(row[p] or 0)) for a, p in (("src", "sport"), ("dst", "dport")))
+                key = flow_key(int(row["proto"]), left, right)
+            except (ValueError, TypeError, KeyError) as error:
+                raise UsageError(f"{path}:{reader.line_num}: cannot be understood: {error}") from None
+            if label is not None and weight > 0.0:
+                flows[capture][key] = Truth(label, weight)
+    return flows, groups
 
 
 def corpus_digest(corpus: Path) -> str:
-    """Return the sha256 of the corpus' two lists, which name every capture by its own hash."""
+    """Return the sha256 of the corpus' lists; its index names every capture by its own hash."""
     digest = hashlib.sha256()
-    for name in ("index.csv", "flows.csv"):
-        digest.update((corpus / name).read_bytes())
+    for path in [corpus] if corpus.is_file() else [corpus / "index.csv", corpus / "flows.csv"]:
+        digest.update(path.read_bytes())
     return digest.hexdigest()

@@ -114,6 +114,12 @@ def _table(corpus: Path | None, table: Path | None, progress: Progress) -> Table
     return Table.load(table if table is not None else default_folder() / TABLE)
 
 
+def table_beside(folder: Path) -> Table | None:
+    """Return the table a bundle's folder holds; None when it was left out, as in an installed package."""
+    path = folder / TABLE
+    return Table.load(path) if path.is_file() else None
+
+
 def _require_two(data: Table, classes: Classes) -> None:
     if len(data.features) == 0 or len(classes.labels) < 2:
         raise UsageError("the table holds flows of fewer than two classes: nothing to learn")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +13,9 @@ from flowclass.features.row import FEATURE_COUNT
 from flowclass.flow.expire import MODEL_PAYLOAD_PACKETS
 from flowclass.flow.flowmeter import FlowBatch, FlowMeter
 from flowclass.flow.state import MeterSettings
-from flowclass.training.corpus import Capture, Truth, captures_of, corpus_digest, key_of
+from flowclass.training.corpus import Capture, FlowKey, Truth, captures_of, corpus_digest, key_of
 from flowclass.training.table import ROW, Table, rounded
-from flowclass.training.views import VIEW_NAMES, VIEWS, blocks_of, read_frames
+from flowclass.training.views import VIEW_NAMES, VIEWS, Frames, View, blocks_of, read_frames
 
 #: Large enough for any capture of the corpus, small enough to be made anew for each view of each capture.
 SETTINGS = MeterSettings(max_flows=16_384, max_streams=4_096, seed=1, features_always=True)
@@ -65,18 +65,28 @@ class TableMaker:
         self._flows = 0
         self.unlabelled = 0
 
-    def add(self, capture: Capture) -> None:
+    def add(self, capture: Capture, views: Sequence[View] = VIEWS, frames: Frames | None = None) -> dict[FlowKey, int]:
         """Meter one capture under every view and keep the rows of labelled flows.
+
+        Parameters
+        ----------
+        views : of VIEWS, those wanted
+        frames : the capture, when it has been read already
+
+        Returns
+        -------
+        numbers : the table's number of each flow kept
 
         Raises
         ------
         CaptureError
             When the capture cannot be read.
         """
-        frames = read_frames(str(capture.path))
+        frames = frames if frames is not None else read_frames(str(capture.path))
         group = self._groups.setdefault(capture.group, len(self._groups))
-        numbers: dict[object, int] = {}
-        for place, view in enumerate(VIEWS):
+        numbers: dict[FlowKey, int] = {}
+        for view in views:
+            place = VIEW_NAMES.index(view.name)
             flows, features = flows_of(blocks_of(frames, view))
             others = 0
             for flow, row in zip(flows, features, strict=True):
@@ -93,6 +103,7 @@ class TableMaker:
                     numbers[key] = self._flows
                     self._flows += 1
                 self._keep(flow, row, truth, group, place, numbers[key])
+        return numbers
 
     def _keep(self, flow: np.void, features: np.ndarray, truth: Truth, group: int, view: int, number: int) -> None:
         has_features = int(flow["payload_packets"]) >= MODEL_PAYLOAD_PACKETS

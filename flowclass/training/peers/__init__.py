@@ -1,0 +1,1 @@
+"""Other classifiers' labels beside ours on the same flows, under the same views."""
