@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import resource
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -12,7 +12,8 @@ from flowclass.cli.main import VERBS, main
 from flowclass.errors import FlowclassError
 
 HEAVY = ("numba", "llvmlite", "numpy", "sklearn", "scipy", "rich", "pyarrow")
-#: The promise is 0.2 s; the machine that tests may be busy, so the best of several runs counts.
+#: The promise is 0.2 s. What is measured is processor time: the machine that tests may be busy, and the best of several
+#: runs counts.
 HELP_SECONDS = 0.2
 
 
@@ -34,9 +35,10 @@ def test_help__loads_nothing_heavy(arguments: list[str]) -> None:
 
 def test_help__is_quick() -> None:
     def once() -> float:
-        began = time.perf_counter()
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         assert run("--help").returncode == 0
-        return time.perf_counter() - began
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
     assert min(once() for _ in range(5)) < HELP_SECONDS
 
