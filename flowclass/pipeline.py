@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import BinaryIO
 
 import numpy as np
@@ -30,6 +31,8 @@ CallTaker = Callable[[list[Call]], None]
 NS_PER_S = 1_000_000_000
 #: How often calls are looked at for their end.
 CALLS_SWEEP_NS = 10 * NS_PER_S
+#: Calls handed on together when the capture ends.
+CALLS_AT_ONCE = 1024
 
 
 @dataclass
@@ -161,7 +164,9 @@ class Pipeline:
         """End all flows and calls and hand them on."""
         self._hand_on(self.meter.drain())
         if self.calls is not None and self._on_calls is not None:
-            self._on_calls(self.calls.drain(self._now_ns))
+            calls = self.calls.drain(self._now_ns)
+            while some := list(islice(calls, CALLS_AT_ONCE)):
+                self._on_calls(some)
 
     def _sweep_calls(self, now_ns: int) -> None:
         if self.calls is None or self._on_calls is None or now_ns - self._calls_swept_ns < CALLS_SWEEP_NS:

@@ -26,6 +26,7 @@ RING_US = 400_000
 #: Arrival jitter of media packets, at most.
 JITTER_US = 3_000
 RANDOM_POOL = 1 << 20
+CALLS_A_CLIENT = 3
 EXTENSION_BYTES = 4
 
 UP, DOWN = 0, 1
@@ -214,8 +215,12 @@ def _media_templates(kind: Kind) -> list[bytes]:
     return [kind.prefix + heads + bytes(size) for size in kind.sizes]
 
 
-def write(path: Path, packets: int, seed: int, calls: int = 20_000) -> int:
-    """Write the capture and return its number of biflows."""
+def write(path: Path, packets: int, seed: int, calls: int = 20_000, calls_a_client: int = CALLS_A_CLIENT) -> int:
+    """Write the capture and return its number of biflows.
+
+    ``calls_a_client`` calls share an address. More than one at once from the same client is what a NAT shows; where
+    the application has no socket of its own a call, such calls cannot be told apart.
+    """
     rng = np.random.default_rng(seed)
     calls = max(len(KINDS), min(calls, packets // 100))
     shares = np.array([kind.share for kind in KINDS])
@@ -244,7 +249,7 @@ def write(path: Path, packets: int, seed: int, calls: int = 20_000) -> int:
             times = starts[owner] + RING_US + index * kind.frame_ms * 1000 + direction * 7_000 + jitter
             which = first_size + rng.integers(0, len(kind.sizes), len(index))
             table.add(times, owner, which, direction, kind.media_leg, index)
-    _Writer(rng, calls, kind_of, templates).write(path, table)
+    _Writer(rng, np.arange(calls) // calls_a_client, kind_of, templates).write(path, table)
     return sum(int((kind_of == k).sum()) * len(kind.ports) for k, kind in enumerate(KINDS))
 
 
@@ -291,12 +296,13 @@ def _fingerprint_changes(payload: bytes, txid: tuple[int, int]) -> Array:
 class _Writer:
     """Turns columns into frames."""
 
-    def __init__(self, rng: np.random.Generator, calls: int, kind_of: Array, templates: list[_Template]) -> None:
+    def __init__(self, rng: np.random.Generator, client: Array, kind_of: Array, templates: list[_Template]) -> None:
         self.templates = templates
         self.lengths = np.array([len(t.payload) for t in templates])
+        calls = len(client)
         number = np.arange(calls)
-        # Callers in 10.0.0.0/8 with several calls a host; far ends in 172.16.0.0/12 (RFC 1918), one relay to many.
-        self.client = 0x0A000000 + number // 3
+        # Callers in 10.0.0.0/8; far ends in 172.16.0.0/12 (RFC 1918), one relay to many.
+        self.client = 0x0A000000 + client
         self.client_port = 20_000 + 3 * (number % 3) * 1000 + rng.integers(0, 1000, calls)
         ports = np.zeros((len(KINDS), 3), dtype=np.int64)
         steps = np.zeros(len(KINDS), dtype=np.int64)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
+from functools import lru_cache
 from math import log2
 
 from flowclass.errors import UsageError
@@ -163,16 +164,21 @@ class QualitySettings:
         >>> QualitySettings().in_words(16_000)
         'wideband, Ie 5-13, Bpl 20-4.3, delay 40-150 ms, buffer 2-4 jitters, unseen loss 0-1'
         """
-        band = scale_of(clock_hz)
+        return _words(self, scale_of(clock_hz))
 
-        def span(value: Callable[[Assumptions], float]) -> str:
-            return f"{value(self.hopeful):g}-{value(self.gloomy):g}"
 
-        return (
-            f"{band.name}, Ie {span(lambda side: side.ie(band))}, Bpl {span(lambda side: side.bpl(band))}, "
-            f"delay {span(lambda side: side.delay_ms)} ms, buffer {span(lambda side: side.buffer_jitters)} jitters, "
-            f"unseen loss {span(lambda side: side.unseen_loss)}"
-        )
+@lru_cache(maxsize=16)
+def _words(settings: QualitySettings, band: Scale) -> str:
+    """Do the work of ``in_words``: the same few texts for all calls."""
+
+    def span(value: Callable[[Assumptions], float]) -> str:
+        return f"{value(settings.hopeful):g}-{value(settings.gloomy):g}"
+
+    return (
+        f"{band.name}, Ie {span(lambda side: side.ie(band))}, Bpl {span(lambda side: side.bpl(band))}, "
+        f"delay {span(lambda side: side.delay_ms)} ms, buffer {span(lambda side: side.buffer_jitters)} jitters, "
+        f"unseen loss {span(lambda side: side.unseen_loss)}"
+    )
 
 
 def scale_of(clock_hz: float) -> Scale:

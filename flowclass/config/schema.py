@@ -49,7 +49,7 @@ SETTINGS = (
     Setting("capture", "ring_mb", int, 64, "MiB", "memory the kernel may fill before it has to drop packets"),
     Setting("capture", "snap_bytes", int, 65_535, "byte", "bytes captured of each frame"),
     Setting("meter", "max_flows", int, 262_144, "flow", "live flows kept; beyond it the oldest are evicted"),
-    Setting("meter", "max_streams", int, 131_072, "stream", "live media streams kept, one an SSRC"),
+    Setting("meter", "max_streams", int, 262_144, "stream", "live media streams kept, one an SSRC"),
     Setting("meter", "idle_timeout_s", float, 120.0, "s", "a flow ends after this long without a packet"),
     Setting(
         "meter", "active_timeout_s", float, 1800.0, "s",

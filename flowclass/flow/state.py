@@ -46,7 +46,7 @@ class MeterSettings:
     Attributes
     ----------
     max_flows : live flows; memory is about 1 kB each, touched only as used. Range 64 to 16 M.
-    max_streams : live media streams (one an SSRC).
+    max_streams : live media streams (one an SSRC); two a call, and memory is touched only as used.
     idle_timeout_s : a flow ends after this long without a packet (IPFIX flowIdleTimeout)
     active_timeout_s : a flow record is closed after this long; the flow goes on under the same ``flow_id``
     tcp_linger_s : a TCP flow that has ended stays this long to take late packets
@@ -55,7 +55,7 @@ class MeterSettings:
     """
 
     max_flows: int = 262_144
-    max_streams: int = 131_072
+    max_streams: int = 262_144
     idle_timeout_s: float = 120.0
     active_timeout_s: float = 1800.0
     tcp_linger_s: float = 10.0

@@ -13,6 +13,8 @@ import pytest
 
 from bench.workloads import calls, catalog, flood, replay
 from bench.workloads.captures import ethernet_frames, ip_headers
+from flowclass.calls.record import Call
+from flowclass.pipeline import analyze
 from pcaps.craft import FOLDER
 
 WRITERS = {"calls": calls.write, "flood": flood.write}
@@ -139,3 +141,10 @@ def test_obtain__writes_once(tmp_path: Path) -> None:
 def test_obtain__refuses_the_repository() -> None:
     with pytest.raises(ValueError, match="repository"):
         catalog.obtain("flood", catalog.REPOSITORY / "bench" / "data", 10)
+
+
+def test_calls_of_a_client_each_are_counted_one_by_one(tmp_path: Path) -> None:
+    calls.write(tmp_path / "calls.pcap", 60 * 160, 5, 60, 1)
+    found: list[Call] = []
+    analyze([str(tmp_path / "calls.pcap")], lambda *_: None, on_calls=found.extend)
+    assert len({call.client for call in found}) == len(found) == 60

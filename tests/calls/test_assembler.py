@@ -77,7 +77,7 @@ def assemble(*flows: tuple[np.ndarray, np.ndarray, np.ndarray], end_s: float = 1
     assembler.first_ns = 0
     for one in flows:
         assembler.add(*one)
-    return assembler.drain(int(end_s * S))
+    return list(assembler.drain(int(end_s * S)))
 
 
 def test_relay_and_peer_leg_are_one_call() -> None:
