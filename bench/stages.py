@@ -1,0 +1,171 @@
+"""Host module: ``python -m bench.stages``: where the nanoseconds of a packet go, as differences of cut-off pipelines.
+
+Each stage does all that the stage before it does and one thing more, on the same capture, in one process and on one
+core. Rounds are interleaved and medians count. The flow table of the stages ``fetch`` to ``count`` is warm: a first
+round, which is not counted, has opened all flows; none ends. ``meter`` and ``pipeline`` begin with an empty one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from bench.workloads import catalog
+from flowclass.capture.source import open_source
+from flowclass.dissect.plain import dissect_plain
+from flowclass.flow.flowmeter import FlowMeter
+from flowclass.flow.meter import (
+    FETCH_FLOW_AHEAD,
+    FETCH_REST_AHEAD,
+    account,
+    add_to_flow,
+    begin_flow,
+    dissect_odd,
+    fetch_flow,
+    fetch_rest,
+)
+from flowclass.flow.state import MeterSettings, MeterState, new_state
+from flowclass.flow.study import FIRM
+from flowclass.flow.table import find, first_slot
+from flowclass.jit import entry, fused, prefetch, reference
+from flowclass.pipeline import Pipeline
+from flowclass.record.status import Status
+from flowclass.record.verdict import Kind
+from flowclass.sinks.table import Summary
+
+#: Room for every flow of the workloads, so that the warm stages never evict.
+SETTINGS = MeterSettings(max_flows=1 << 19)
+#: How far a stage goes.
+DISSECT, FETCH, FIND, COUNT = range(4)
+
+
+@fused
+def _count(state: Any, k: int) -> int:
+    """Book the packet, find or open its flow and count it there; nothing looks at its payload."""
+    pkt = state.packets[k]
+    account(state.refs[0], pkt, state)
+    if pkt["status"] != Status.OK:
+        return 0
+    row, direction = find(state, pkt)
+    if row < 0:
+        row = begin_flow(pkt, state)
+        state.body[row]["stage"] = FIRM
+        state.body[row]["kind"] = Kind.NOT_VOIP
+    add_to_flow(state, k, row, direction)
+    return row
+
+
+@entry
+def run_stage(arrays: Any, depth: int) -> int:
+    """Take a block through the first stages of `flowclass.flow.meter.meter_block`; return a number nobody needs."""
+    state = reference(arrays)
+    used = 0
+    batch = state.packets.size
+    for start in range(0, state.refs.size, batch):
+        count = min(batch, state.refs.size - start)
+        for k in range(count):
+            pkt = state.packets[k]
+            plain = dissect_plain(state.data, state.refs[start + k], pkt, state.seed)
+            if plain or dissect_odd(state, start + k, k) == Status.OK:
+                prefetch(state.index, first_slot(state.index, pkt["hash"]))
+        if depth == DISSECT:
+            continue
+        for k in range(min(count, FETCH_FLOW_AHEAD)):
+            fetch_flow(state, k)
+        for k in range(min(count, FETCH_REST_AHEAD)):
+            fetch_rest(state, k)
+        for k in range(count):
+            if k + FETCH_FLOW_AHEAD < count:
+                fetch_flow(state, k + FETCH_FLOW_AHEAD)
+            if k + FETCH_REST_AHEAD < count:
+                fetch_rest(state, k + FETCH_REST_AHEAD)
+            if depth == FIND and state.packets[k]["status"] == Status.OK:
+                used += find(state, state.packets[k])[0]
+            elif depth == COUNT:
+                used += _count(state, k)
+    return used
+
+
+def _blocks(path: str, take: Callable[[Any], Any]) -> tuple[float, int]:
+    """Give every block of a capture to ``take``; return CPU seconds and packets."""
+    source = open_source([path])
+    packets = 0
+    start = time.process_time()
+    for block in source.blocks():
+        packets += len(block.refs)
+        take(block)
+    spent = time.process_time() - start
+    source.close()
+    return spent, packets
+
+
+def _kernels(state: MeterState, depth: int) -> Callable[[Any], Any]:
+    return lambda block: run_stage(state._replace(data=block.data, refs=block.refs), depth)
+
+
+def _meter(path: str) -> tuple[float, int]:
+    """Meter with evidence and features; nobody takes the records."""
+    meter = FlowMeter(SETTINGS)
+    spent, packets = _blocks(path, lambda block: [None for _ in meter.add(block.data, block.refs, block.first_frame)])
+    start = time.process_time()
+    for _ in meter.drain():
+        pass
+    return spent + time.process_time() - start, packets
+
+
+def _pipeline(path: str) -> tuple[float, int]:
+    """Label and sum up as well, as ``flowclass analyze`` does."""
+    summary = Summary()
+    pipeline = Pipeline("bench", summary.write, settings=SETTINGS)
+    spent, packets = _blocks(path, pipeline.add)
+    start = time.process_time()
+    pipeline.drain()
+    return spent + time.process_time() - start, packets
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print nanoseconds a packet, in all and beyond the stage before."""
+    parser = argparse.ArgumentParser(prog="python -m bench.stages", description=__doc__.partition("\n\n")[2])
+    parser.add_argument("--workload", choices=("calls", "corpus"), default="corpus")
+    parser.add_argument("--rounds", type=int, default=5, help="counted rounds; the median counts")
+    parser.add_argument("--packets", type=int, help="size of the workload instead of 5 M")
+    options = parser.parse_args(arguments)
+    workload = catalog.obtain(options.workload, catalog.default_folder(), options.packets, catalog.SEED)
+    path = str(workload.path)
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    FlowMeter(SETTINGS).warm()
+    state = new_state(SETTINGS)
+    stages: dict[str, Callable[[], tuple[float, int]]] = {
+        "read and index": lambda: _blocks(path, lambda block: None),
+        "dissect": lambda: _blocks(path, _kernels(state, DISSECT)),
+        "fetch flow rows": lambda: _blocks(path, _kernels(state, FETCH)),
+        "find": lambda: _blocks(path, _kernels(state, FIND)),
+        "account and count": lambda: _blocks(path, _kernels(state, COUNT)),
+        "open, study, end": lambda: _meter(path),
+        "label, sum up": lambda: _pipeline(path),
+    }
+    _blocks(path, _kernels(state, COUNT))
+    spent: dict[str, list[float]] = {name: [] for name in stages}
+    for _ in range(options.rounds):
+        for name, run in stages.items():
+            seconds, packets = run()
+            spent[name].append(seconds / packets * 1e9)
+    if packets != workload.packets:
+        print(f"bench.stages: read {packets:,} of {workload.packets:,} packets", file=sys.stderr)
+        return 1
+    print(f"{options.workload}: {packets:,} packets, ns a packet, medians of {options.rounds} rounds")
+    before = 0.0
+    for name, each in spent.items():
+        median = statistics.median(each)
+        print(f"{name:20} {median:7.1f}  {median - before:+7.1f}   {min(each):.1f}-{max(each):.1f}")
+        before = median
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
