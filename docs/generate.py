@@ -129,7 +129,8 @@ def reasons() -> str:
         sections.append(f"## {APP_NAMES[application.label]}\n\n{about}\n\n" + table(head, rows))
     body = (
         "A certain reason decides alone; a strong one unless another application has as much; a weak one never, it is\n"
-        "a feature of the model. False alarms are flows of other applications in the labelled corpus that show it.\n\n"
+        "a feature of the model. False alarms are flows of other applications in the labelled corpus that show it.\n"
+        "FACTS is the page of [protocol facts](../protocols.md).\n\n"
     )
     return page("Evidence", body + "\n".join(sections), "flowclass/apps")
 

@@ -54,6 +54,19 @@ def test_every_status_has_a_meaning() -> None:
         assert [name for name, meaning in meanings.items() if not meaning and name != "`ok`"] == []
 
 
+def test_cited_facts_are_on_their_page() -> None:
+    page = (REPOSITORY / "docs" / "protocols.md").read_text(encoding="utf-8")
+    sections = {match.rstrip(".") for match in re.findall(r"(?m)^(?:#+ )?(\d(?:\.\d+)?)\.? ", page)}
+    code = "".join(path.read_text(encoding="utf-8") for path in (REPOSITORY / "flowclass").rglob("*.py"))
+    cited = {
+        section
+        for list_ in re.findall(r"FACTS ((?:§[\d.]+\d|§\d|, |-)+)", code)
+        for section in re.findall(r"§(\d(?:\.\d+)?)", list_)
+    }
+    assert {"1.3", "2.2"} <= cited
+    assert cited - sections == set()
+
+
 def test_decisions_are_numbered_without_gaps() -> None:
     numbers = [int(path.name[:4]) for path in sorted((REPOSITORY / "docs" / "decisions").glob("*.md"))]
     assert numbers == list(range(1, len(numbers) + 1))
