@@ -7,6 +7,7 @@ the meter, its range included, is checked where it is used (``flowclass.flow.sta
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 #: What a key may hold.
 Value = bool | int | float | str
@@ -86,3 +87,14 @@ SETTINGS = (
     *_assumption("buffer_jitters", 2.0, 4.0, "", "depth of the jitter buffer in multiples of the mean jitter"),
     *_assumption("unseen_loss", 0.0, 1.0, "", "loss beyond the probe as a multiple of that before it"),
 )  # fmt: skip
+
+
+def default_of(table: str, name: str) -> Any:
+    """Return the default of a setting, for the objects that settings become.
+
+    Raises
+    ------
+    KeyError
+        There is no such setting.
+    """
+    return {(setting.table, setting.name): setting.default for setting in SETTINGS}[table, name]

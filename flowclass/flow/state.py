@@ -14,6 +14,7 @@ import numpy as np
 
 from flowclass.apps._fused import REASON_WORDS
 from flowclass.apps.decide import DECISION
+from flowclass.config.schema import default_of
 from flowclass.dissect.duplicate import RECENT, RECENT_ENTRIES
 from flowclass.dissect.fragment import new_fragments
 from flowclass.dissect.hash import new_seed
@@ -54,11 +55,11 @@ class MeterSettings:
     features_always : fill a feature row for every flow, decided by evidence or not (training)
     """
 
-    max_flows: int = 262_144
-    max_streams: int = 262_144
-    idle_timeout_s: float = 120.0
-    active_timeout_s: float = 1800.0
-    tcp_linger_s: float = 10.0
+    max_flows: int = default_of("meter", "max_flows")
+    max_streams: int = default_of("meter", "max_streams")
+    idle_timeout_s: float = default_of("meter", "idle_timeout_s")
+    active_timeout_s: float = default_of("meter", "active_timeout_s")
+    tcp_linger_s: float = default_of("meter", "tcp_linger_s")
     seed: int | None = None
     features_always: bool = False
 
