@@ -27,7 +27,7 @@ from flowclass.record.packet import PACKET_FIELDS, PACKET_REF_FIELDS
 from flowclass.record.stats import STATS_FIELDS
 from flowclass.record.status import Anomaly, EndReason, Status
 from flowclass.record.verdict import APP_NAMES
-from flowclass.sinks.columns import COLUMN_NAMES, FLOW_COLUMNS, SCHEMA_VERSION, Column, json_schema
+from flowclass.sinks.columns import COLUMN_NAMES, FIXED_COLUMNS, FLOW_COLUMNS, SCHEMA_VERSION, Column, json_schema
 from flowclass.sinks.ipfix import OURS, REVERSE, TEMPLATES
 
 FOLDER = Path(__file__).parent / "reference"
@@ -49,6 +49,7 @@ def page(title: str, body: str, source: str) -> str:
 def flow_record() -> str:
     """Return the page of the flow record."""
     rows = [(f"`{n}`", FLOW_COLUMNS[c].unit, FLOW_COLUMNS[c].doc) for c, n in zip(Column, COLUMN_NAMES, strict=True)]
+    first_extra = len(FIXED_COLUMNS)
     body = (
         "One record a flow, the same columns in the same order in JSON Lines, CSV and Parquet. In CSV lists are\n"
         "joined by `;` and an absent value is empty; in JSON and Parquet it is null. In Parquet `start` is a\n"
@@ -56,7 +57,11 @@ def flow_record() -> str:
     )
     return page(
         f"Flow record, schema version {SCHEMA_VERSION}",
-        body + table(("column", "unit", "meaning"), rows),
+        body
+        + table(("column", "unit", "meaning"), rows[:first_extra])
+        + "\n## Columns on request\n\nThey stand behind the others where `[networks]` names the files they come from\n"
+        + "([how-to](../how-to/name-networks.md)). A reader of this version ignores columns that it does not know.\n\n"
+        + table(("column", "unit", "meaning"), rows[first_extra:]),
         "flowclass/sinks/columns.py",
     )
 

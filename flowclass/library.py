@@ -22,6 +22,7 @@ from flowclass.capture.source import open_source
 from flowclass.flow.state import MeterSettings
 from flowclass.model.bundle import ModelBundle
 from flowclass.pipeline import Pipeline
+from flowclass.privacy.policy import PolicySettings, RecordPolicy
 from flowclass.record.stats import STATS
 from flowclass.sinks.arrow import ArrowFlows
 from flowclass.sinks.callfile import call_table
@@ -57,6 +58,7 @@ class Stream:
     model : folder of a model bundle, the shipped one for None
     settings : see MeterSettings
     quality : what a MOS assumes, see QualitySettings
+    records : files by which networks are named and addresses are hidden, see PolicySettings
 
     Attributes
     ----------
@@ -80,15 +82,23 @@ class Stream:
         model: str | PathLike[str] | None = None,
         settings: MeterSettings | None = None,
         quality: QualitySettings | None = None,
+        records: PolicySettings | None = None,
     ) -> None:
-        self._arrow = ArrowFlows()
+        policy = RecordPolicy(records)
+        self._arrow = ArrowFlows(policy.enrichment)
         self.schema = self._arrow.schema
         self.calls: list[Call] = []
         self._ready: list[Any] = []
         self._source = open_source([fspath(capture) for capture in captures], bpf=bpf)
         bundle = None if model is None else ModelBundle.load(Path(model))
         self._pipeline = Pipeline(
-            self._source.name, self._take, settings=settings, model=bundle, on_calls=self.calls.extend, quality=quality
+            self._source.name,
+            self._take,
+            settings=settings,
+            model=bundle,
+            on_calls=self.calls.extend,
+            quality=quality,
+            policy=policy,
         )
 
     def __iter__(self) -> Iterator[Any]:
@@ -134,10 +144,11 @@ def analyze(
     model: str | PathLike[str] | None = None,
     settings: MeterSettings | None = None,
     quality: QualitySettings | None = None,
+    records: PolicySettings | None = None,
 ) -> Analysis:
     """Return the flows and calls of captures read as one, with `Stream`'s parameters and errors."""
     import pyarrow as pa
 
-    stream = Stream(*captures, bpf=bpf, model=model, settings=settings, quality=quality)
+    stream = Stream(*captures, bpf=bpf, model=model, settings=settings, quality=quality, records=records)
     flows = pa.Table.from_batches(list(stream), stream.schema).unify_dictionaries()
     return Analysis(flows, call_table(stream.calls), stream.account, stream.problems, stream.partial)

@@ -23,6 +23,7 @@ from flowclass.flow.record import FLOW
 from flowclass.flow.state import MeterSettings
 from flowclass.model.bundle import ModelBundle, load_default
 from flowclass.model.classify import Classifier
+from flowclass.privacy.policy import RecordPolicy
 
 #: Takes (FLOW[n], VERDICT[n], capture name); the arrays are valid during the call only.
 BatchTaker = Callable[[np.ndarray, np.ndarray, str], None]
@@ -60,6 +61,7 @@ def analyze(
     bpf: str | None = None,
     on_calls: CallTaker | None = None,
     quality: QualitySettings | None = None,
+    policy: RecordPolicy | None = None,
 ) -> Result:
     """Read captures as one, in time order, and hand every flow with its verdict to ``on_batch``.
 
@@ -72,7 +74,9 @@ def analyze(
     """
     source = open_source(inputs, bpf=bpf)
     try:
-        return analyze_source(source, on_batch, settings=settings, model=model, on_calls=on_calls, quality=quality)
+        return analyze_source(
+            source, on_batch, settings=settings, model=model, on_calls=on_calls, quality=quality, policy=policy
+        )
     finally:
         source.close()
 
@@ -85,9 +89,12 @@ def analyze_source(
     model: ModelBundle | None = None,
     on_calls: CallTaker | None = None,
     quality: QualitySettings | None = None,
+    policy: RecordPolicy | None = None,
 ) -> Result:
     """Do the work of `analyze` on an open source."""
-    pipeline = Pipeline(source.name, on_batch, settings=settings, model=model, on_calls=on_calls, quality=quality)
+    pipeline = Pipeline(
+        source.name, on_batch, settings=settings, model=model, on_calls=on_calls, quality=quality, policy=policy
+    )
     for block in source.blocks():
         pipeline.add(block)
     pipeline.drain()
@@ -104,6 +111,7 @@ class Pipeline:
     on_batch : takes the flows that ended
     on_calls : takes the calls that ended; None leaves calls alone
     settings, model, quality : defaults are used for None; the last says what a MOS assumes
+    policy : names the networks of flows and hides addresses; None does neither
 
     Attributes
     ----------
@@ -120,8 +128,10 @@ class Pipeline:
         model: ModelBundle | None = None,
         on_calls: CallTaker | None = None,
         quality: QualitySettings | None = None,
+        policy: RecordPolicy | None = None,
     ) -> None:
         self.name = name
+        self._policy = policy or RecordPolicy()
         self.meter = FlowMeter(settings)
         self.calls: Assembler | None = None
         self._on_calls = on_calls
@@ -139,6 +149,7 @@ class Pipeline:
         """Load or compile the kernels now, before the first packet."""
         self.meter.warm()
         nothing = np.zeros(0, FLOW)
+        self._policy.mark(nothing)
         self._on_batch(nothing, self._classifier.classify(nothing, np.zeros((0, FEATURE_COUNT), np.float32)), self.name)
 
     def use(self, model: ModelBundle) -> None:
@@ -166,7 +177,7 @@ class Pipeline:
         if self.calls is not None and self._on_calls is not None:
             calls = self.calls.drain(self._now_ns)
             while some := list(islice(calls, CALLS_AT_ONCE)):
-                self._on_calls(some)
+                self._on_calls(self._policy.calls(some))
 
     def _sweep_calls(self, now_ns: int) -> None:
         if self.calls is None or self._on_calls is None or now_ns - self._calls_swept_ns < CALLS_SWEEP_NS:
@@ -174,11 +185,13 @@ class Pipeline:
         self._calls_swept_ns = now_ns
         given = self.calls.sweep(now_ns)
         if given:
-            self._on_calls(given)
+            self._on_calls(self._policy.calls(given))
 
     def _hand_on(self, batches: Iterator[FlowBatch]) -> None:
         for batch in batches:
             verdicts = self._classifier.classify(batch.flows, batch.features)
-            self._on_batch(batch.flows, verdicts, self.name)
+            self._policy.mark(batch.flows)
             if self.calls is not None:
                 self.calls.add(batch.flows, verdicts, batch.media)
+            self._policy.hide(batch.flows)
+            self._on_batch(batch.flows, verdicts, self.name)

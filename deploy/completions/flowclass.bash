@@ -7,7 +7,7 @@
 
 _shtab_flowclass_subparsers=(analyze run check-config doctor explain train evaluate model corpus features)
 
-_shtab_flowclass_analyze_option_strings=(-h --help --flows --calls --format --separate --stats --filter --quiet --no-color --model --config --max-flows)
+_shtab_flowclass_analyze_option_strings=(-h --help --flows --calls --format --separate --stats --filter --quiet --no-color --model --config --networks --anonymize --max-flows)
 _shtab_flowclass_run_option_strings=(-h --help --config --interface --flows --calls --listen)
 _shtab_flowclass_check_config_option_strings=(-h --help --sample)
 _shtab_flowclass_doctor_option_strings=(-h --help --config --interface)

@@ -10,7 +10,7 @@
 complete flowclass \
         'c/--format=/(jsonl csv parquet)/' \
         'c/--peer=/(nfstream ndpi)/' \
-        'c/--/(calls config corpus filter flows folder format help interface json listen manifest max-flows model no-baseline no-color out peer quiet sample separate stats table version views)/' \
+        'c/--/(anonymize calls config corpus filter flows folder format help interface json listen manifest max-flows model networks no-baseline no-color out peer quiet sample separate stats table version views)/' \
         'c/-/(- h)/' \
         'n/--format/(jsonl csv parquet)/' \
         'n/--peer/(nfstream ndpi)/' \

@@ -29,6 +29,14 @@ def is_private(high: np.ndarray, low: np.ndarray) -> np.ndarray:
     return np.asarray(np.where(mapped, inside, high >> np.uint64(57) == np.uint64(0x7E)))
 
 
+def source_is_client(flows: Any) -> np.ndarray:
+    """Return bool[n]: whether the client of each flow (addresses and ports) is its source: `leg.is_client` at once."""
+    from_source = is_private(flows["src_hi"], flows["src_lo"])
+    to_private = is_private(flows["dst_hi"], flows["dst_lo"])
+    to_server = np.isin(flows["dport"], _SERVER_PORTS) | ~np.isin(flows["sport"], _SERVER_PORTS)
+    return np.asarray(np.where(from_source == to_private, to_server, from_source))
+
+
 def active_calls(hot: Any, body: Any, now_ns: int) -> dict[App, int]:
     """Return clients with media of a call in the last SILENT_NS, by application as evidence names it.
 
@@ -42,10 +50,7 @@ def active_calls(hot: Any, body: Any, now_ns: int) -> dict[App, int]:
     if not chosen.size:
         return {}
     flows = hot[chosen]
-    from_source = is_private(flows["src_hi"], flows["src_lo"])
-    to_private = is_private(flows["dst_hi"], flows["dst_lo"])
-    to_server = np.isin(flows["dport"], _SERVER_PORTS) | ~np.isin(flows["sport"], _SERVER_PORTS)
-    is_source = np.where(from_source == to_private, to_server, from_source)
+    is_source = source_is_client(flows)
     clients = np.zeros(len(flows), [("app", "u1"), ("hi", "u8"), ("lo", "u8")])
     clients["app"] = body["app"][chosen]
     for look_alike, family in FAMILY.items():

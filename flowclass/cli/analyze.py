@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from flowclass.flow.state import MeterSettings
     from flowclass.model.bundle import ModelBundle
     from flowclass.pipeline import CallTaker, Result
+    from flowclass.privacy.policy import RecordPolicy
     from flowclass.sinks.sink import Sink
 
 SUMMARY = "label the flows of captures"
@@ -44,6 +45,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-color", action="store_true", help="no colours on a terminal; NO_COLOR does the same")
     parser.add_argument("--model", metavar="DIR", help="model bundle to use instead of the shipped one")
     parser.add_argument("--config", metavar="FILE", help="settings in TOML; options here win over it")
+    parser.add_argument("--networks", metavar="FILE", help="prefix file (CSV, TOML) that names the client's network")
+    parser.add_argument("--anonymize", metavar="KEY", help="file of 32 secret bytes: hide addresses in records by it")
     parser.add_argument("--max-flows", type=int, metavar="N", help="live flows kept in memory")
 
 
@@ -53,19 +56,21 @@ def run(arguments: argparse.Namespace) -> int:
     from flowclass.calls.summary import CallSummary
     from flowclass.cli.account import add_up, balances, lines_of
     from flowclass.cli.progress import Progress, announce_compilation
+    from flowclass.privacy.policy import PolicySettings, RecordPolicy
     from flowclass.sinks.sink import open_sink
     from flowclass.sinks.table import Summary, print_table
 
     tables = tables_of(arguments.config)
     settings = settings_of(tables, arguments)
     quality = QualitySettings.of(tables.get("quality", {}))
+    policy = RecordPolicy(PolicySettings.of(tables, arguments.networks, arguments.anonymize))
     bundle = bundle_of(arguments.model)
     announce_compilation(quiet=arguments.quiet)
     summary = Summary()
     sinks: list[Sink] = [summary]
     with ExitStack() as closing:
         if arguments.flows is not None:
-            sinks.append(open_sink(arguments.flows, arguments.format, arguments.input))
+            sinks.append(open_sink(arguments.flows, arguments.format, arguments.input, policy.enrichment))
             closing.callback(sinks[-1].close)
         progress = closing.enter_context(Progress(quiet=arguments.quiet))
 
@@ -86,7 +91,7 @@ def run(arguments: argparse.Namespace) -> int:
                 call_file.write(ended)
                 calls.add(ended)
 
-        results, failures = analyze_all(arguments, take, settings, bundle, on_calls, quality)
+        results, failures = analyze_all(arguments, take, settings, bundle, on_calls, quality, policy)
     for problem in [*(problem for result in results for problem in result.problems), *failures]:
         print(f"flowclass: {problem}", file=sys.stderr)
     if not results:
@@ -112,6 +117,7 @@ def analyze_all(
     bundle: ModelBundle | None,
     on_calls: CallTaker | None = None,
     quality: QualitySettings | None = None,
+    policy: RecordPolicy | None = None,
 ) -> tuple[list[Result], list[str]]:
     """Return the results, one a capture, and what was wrong with captures that could not be read at all.
 
@@ -132,6 +138,7 @@ def analyze_all(
                     bpf=arguments.filter,
                     on_calls=on_calls,
                     quality=quality,
+                    policy=policy,
                 )
             )
         except CaptureError as error:

@@ -72,6 +72,16 @@ SETTINGS = (
     Setting(
         "output", "ipfix", str, None, "", "IPFIX collector for flow records: udp://host:port or tcp://host:port",
     ),
+    Setting(
+        "networks", "file", str, None, "",
+        "prefix file (CSV or TOML) by which the client's network is named in records and metrics",
+    ),
+    Setting("networks", "country_mmdb", str, None, "", "MaxMind database by which flow records name countries"),
+    Setting("networks", "asn_mmdb", str, None, "", "MaxMind database by which flow records name autonomous systems"),
+    Setting(
+        "privacy", "key_file", str, None, "",
+        "file of 32 secret bytes: addresses of all records are anonymised by it (Crypto-PAn, prefixes preserved)",
+    ),
     Setting("metrics", "listen", str, "127.0.0.1:9799", "", "address and port of /metrics; empty: none"),
     Setting(
         "metrics", "web_config", str, None, "",

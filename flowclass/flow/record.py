@@ -244,6 +244,11 @@ FLOW_FIELDS = (
     Field("tunnel_kind", "u1", "TunnelKind a layer", shape=(TUNNEL_PATH_LENGTH,)),
     Field("tunnel_id", "u4", "its id", shape=(TUNNEL_PATH_LENGTH,)),
     Field("reasons", "u4", "each application's reason bits, in catalog order", shape=(REASON_WORDS,)),
+    # Set behind the meter (flowclass.networks).
+    Field("asn", "u4", "autonomous system of source and destination, 0 for none", shape=(2,)),
+    Field("country", "u2", "country of source and destination as CountryCode, 0 for none", shape=(2,)),
+    Field("network", "u2", "number of the client's network, 0 for other"),
+    Field("client", "u1", "a Client: which side that network's is"),
     Field(
         "features_row",
         "i4",

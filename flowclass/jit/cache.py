@@ -41,6 +41,7 @@ KERNEL_SOURCES = (
     "model/decision.py",
     "model/forest.py",
     "model/verdict.py",
+    "networks/lookup.py",
     "capture/bpf_vm.py",
     "capture/index_pcap.py",
     "capture/index_pcapng.py",

@@ -12,15 +12,26 @@ from typing import Any
 import numpy as np
 
 from flowclass.errors import SinkError
+from flowclass.networks.enrichment import Enrichment
+from flowclass.networks.geo import COUNTRY_CODES
 from flowclass.record.verdict import APP_NAMES, DECIDED_BY_NAMES, KIND_NAMES
-from flowclass.sinks.columns import COLUMN_NAMES, END_REASON_NAMES, SCHEMA_VERSION, Column
+from flowclass.sinks.columns import (
+    CLIENT_NAMES,
+    COLUMN_NAMES,
+    END_REASON_NAMES,
+    SCHEMA_VERSION,
+    Column,
+    columns_with,
+)
 from flowclass.sinks.format import Format, Marks, reason_names
 from flowclass.sinks.text import CONFIDENCE_SCALE, NS_PER_S
 from flowclass.sinks.values import NO_VALUE, Value, values_of
 
+_COUNTRIES = {Column.SRC_COUNTRY: 0, Column.DST_COUNTRY: 1}
+_ASNS = {Column.SRC_ASN: 0, Column.DST_ASN: 1}
 #: Columns that are text made of the flow; those of MAY_BE_NULL may have no value.
 TEXTS = (Column.FLOW_ID, Column.COMMUNITY_ID, Column.SRC, Column.DST, Column.TUNNEL)
-MAY_BE_NULL = (Column.COMMUNITY_ID, Column.TUNNEL, Column.VOICE_LIKE_S)
+MAY_BE_NULL = (Column.COMMUNITY_ID, Column.TUNNEL, Column.VOICE_LIKE_S, Column.CLIENT, *_COUNTRIES, *_ASNS)
 #: Columns that are integers, with their place in a row of values.
 NUMBERS = {
     Column.PROTO: Value.PROTO,
@@ -51,13 +62,19 @@ def require_pyarrow() -> Any:
 class ArrowFlows:
     """Makes Arrow record batches of flows.
 
+    Parameters
+    ----------
+    enrichment : what adds columns, None for nothing
+
     Attributes
     ----------
     schema : the batches' Arrow schema
     """
 
-    def __init__(self) -> None:
+    def __init__(self, enrichment: Enrichment | None = None) -> None:
         self._pa = require_pyarrow()
+        self._enrichment = enrichment
+        self._columns = columns_with(enrichment)
         self._reason_names = reason_names()
         self._texts = {column: Format({column: b""}, Marks()) for column in TEXTS}
         self.schema = self._make_schema()
@@ -72,8 +89,10 @@ class ArrowFlows:
         types |= dict.fromkeys((Column.END_REASON, Column.APP, Column.KIND, Column.DECIDED_BY), names)
         types |= dict.fromkeys((Column.DURATION_S, Column.CONFIDENCE), pa.float64())
         types |= dict.fromkeys((Column.CANDIDATES, Column.REASONS), pa.list_(pa.string()))
+        wide = pa.dictionary(pa.int16(), pa.string())
+        types |= dict.fromkeys((Column.NETWORK, *_COUNTRIES), wide) | {Column.CLIENT: names}
         types |= {Column.CAPTURE: pa.dictionary(pa.int32(), pa.string()), Column.START: pa.timestamp("ns", tz="UTC")}
-        fields = [pa.field(COLUMN_NAMES[c], types[c], nullable=c in MAY_BE_NULL) for c in Column]
+        fields = [pa.field(COLUMN_NAMES[c], types[c], nullable=c in MAY_BE_NULL) for c in self._columns]
         return pa.schema(fields, metadata={"flowclass.schema": str(SCHEMA_VERSION)})
 
     def batch(self, flows: Any, verdicts: Any, capture: str) -> Any:
@@ -98,12 +117,24 @@ class ArrowFlows:
             Column.REASONS: self._listed(flows["reasons"], self._reason_names),
             Column.VOICE_LIKE_S: pa.array(values[Value.VOICE_LIKE_S], mask=values[Value.VOICE_LIKE_S] == NO_VALUE),
         }
-        arrays = [pa.array(columns[column]).cast(self.schema.field(int(column)).type) for column in Column]
+        if self._enrichment is not None:
+            columns[Column.NETWORK] = self._named(flows["network"], self._enrichment.names)
+            columns[Column.CLIENT] = self._named_or_null(flows["client"], CLIENT_NAMES)
+            columns |= {
+                c: self._named_or_null(flows["country"][:, way], COUNTRY_CODES) for c, way in _COUNTRIES.items()
+            }
+            columns |= {c: pa.array(flows["asn"][:, way], mask=flows["asn"][:, way] == 0) for c, way in _ASNS.items()}
+        arrays = [pa.array(columns[c]).cast(self.schema.field(COLUMN_NAMES[c]).type) for c in self._columns]
         return pa.record_batch(arrays, self.schema)
 
     def _named(self, values: Any, names: Sequence[str]) -> Any:
         """Return numbers of a closed vocabulary as a dictionary array."""
-        return self._pa.DictionaryArray.from_arrays(values.astype(np.int8), list(names))
+        return self._pa.DictionaryArray.from_arrays(values.astype(np.int16), list(names))
+
+    def _named_or_null(self, values: Any, names: Sequence[str]) -> Any:
+        """Return the same with null for 0."""
+        numbers = self._pa.array(values.astype(np.int16), mask=values == 0)
+        return self._pa.DictionaryArray.from_arrays(numbers, list(names))
 
     def _listed(self, words: Any, names: Sequence[str]) -> Any:
         """Return bit sets (n rows of one or more words) as lists of names; bits without a name are left out."""

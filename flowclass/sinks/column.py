@@ -39,6 +39,7 @@ class Form(IntEnum):
     COMMUNITY_ID = 9
     TUNNEL = 10  #: ``word`` + TunnelKind
     OPTIONAL = 11  #: a number, or no value below 0
+    WORD_OR_NULL = 12  #: no value for 0
 
 
 @kernel
@@ -110,6 +111,23 @@ def write_words(line: Any, word: int, prefix: int, text: Any, ends: Any, quote: 
         else:
             pos = put_hex64(out, pos, line[row])
         pos = put_quote(out, pos, quote)
+        places[row + 1] = pos
+    return pos
+
+
+@kernel
+def write_words_or_null(
+    line: Any, word: int, prefix: int, text: Any, ends: Any, quote: int, places: Any, out: Any
+) -> int:
+    """Write a column of names, null for the first."""
+    pos = 0
+    for row in range(len(line)):
+        pos = put_word(out, pos, text, ends, prefix)
+        if line[row] != 0:
+            pos = put_word(out, put_quote(out, pos, quote), text, ends, word + line[row])
+            pos = put_quote(out, pos, quote)
+        else:
+            pos = put_word(out, pos, text, ends, NULL)
         places[row + 1] = pos
     return pos
 
@@ -218,6 +236,8 @@ def render_column(
     places[0] = 0
     if form == Form.WORD:
         return write_words(values[value], word, prefix, text, ends, quote, places, out)
+    if form == Form.WORD_OR_NULL:
+        return write_words_or_null(values[value], word, prefix, text, ends, quote, places, out)
     if form == Form.HEX64:
         return write_words(values[value], -1, prefix, text, ends, quote, places, out)
     if form == Form.ADDRESS:

@@ -1,7 +1,8 @@
 """Host module: the flow record, schema version 1: its columns in order.
 
-Every sink, the JSON Schema and the reference page are made from ``FLOW_COLUMNS``. A column is filled by the kernels of
-``flowclass.sinks.row`` (text) or from arrays by ``flowclass.sinks.parquet``.
+Every sink, the JSON Schema and the reference page are made from ``FLOW_COLUMNS``. A version stays while columns are
+only added behind the others, where the user asks for them (docs/decisions/0010-columns-on-request.md). A column is
+filled by the kernels of ``flowclass.sinks.column`` (text) or from arrays by ``flowclass.sinks.arrow``.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
+from flowclass.networks.enrichment import Enrichment
 from flowclass.record.status import EndReason
 from flowclass.record.verdict import APP_NAMES, DECIDED_BY_NAMES, KIND_NAMES
 
@@ -46,9 +48,25 @@ class Column(IntEnum):
     DECIDED_AT_PACKET = 24
     REASONS = 25
     VOICE_LIKE_S = 26
+    # From here on: only where settings name the files that they come from.
+    NETWORK = 27
+    CLIENT = 28
+    SRC_COUNTRY = 29
+    DST_COUNTRY = 30
+    SRC_ASN = 31
+    DST_ASN = 32
 
 
 COLUMN_NAMES = tuple(column.name.lower() for column in Column)
+#: Columns that every record has, and those that it has where `EnrichmentSettings` names the file they come from.
+FIXED_COLUMNS = tuple(column for column in Column if column < Column.NETWORK)
+EXTRA_COLUMNS = {
+    "file": (Column.NETWORK, Column.CLIENT),
+    "country_mmdb": (Column.SRC_COUNTRY, Column.DST_COUNTRY),
+    "asn_mmdb": (Column.SRC_ASN, Column.DST_ASN),
+}
+#: Words of the column ``client``, by Client.
+CLIENT_NAMES = ("", "src", "dst")
 END_REASON_NAMES = tuple(reason.name.lower().replace("_", "-") for reason in EndReason)
 
 
@@ -70,6 +88,8 @@ class ColumnDoc:
 
 _COUNT: dict[str, Any] = {"type": "integer", "minimum": 0}
 _PORT: dict[str, Any] = {"type": "integer", "minimum": 0, "maximum": 65535}
+_COUNTRY: dict[str, Any] = {"type": ["string", "null"], "pattern": "^[A-Z]{2}$"}
+_ASN: dict[str, Any] = {"type": ["integer", "null"], "minimum": 1, "maximum": 0xFFFFFFFF}
 _ADDRESS: dict[str, Any] = {"type": "string", "anyOf": [{"format": "ipv4"}, {"format": "ipv6"}]}
 
 FLOW_COLUMNS: dict[Column, ColumnDoc] = {
@@ -134,7 +154,28 @@ FLOW_COLUMNS: dict[Column, ColumnDoc] = {
         {"type": ["integer", "null"], "minimum": 0},
         "s",
     ),
+    Column.NETWORK: ColumnDoc(
+        "with a prefix file: the client's network by it; other where neither side is in the file", {"type": "string"}
+    ),
+    Column.CLIENT: ColumnDoc(
+        "with a prefix file: the side that network is of; none where neither side is in the file",
+        {"enum": [*CLIENT_NAMES[1:], None]},
+    ),
+    Column.SRC_COUNTRY: ColumnDoc("with a country database: country of src (ISO 3166-1 alpha-2)", _COUNTRY),
+    Column.DST_COUNTRY: ColumnDoc("country of dst", _COUNTRY),
+    Column.SRC_ASN: ColumnDoc("with an AS database: autonomous system of src", _ASN),
+    Column.DST_ASN: ColumnDoc("autonomous system of dst", _ASN),
 }
+
+
+def columns_with(enrichment: Enrichment | None) -> tuple[Column, ...]:
+    """Return the columns of a record, in order: the fixed ones, and those that the settings' files give."""
+    if enrichment is None:
+        return FIXED_COLUMNS
+    extra = [
+        column for name, columns in EXTRA_COLUMNS.items() if getattr(enrichment.settings, name) for column in columns
+    ]
+    return (*FIXED_COLUMNS, *extra)
 
 
 def json_schema() -> dict[str, Any]:
@@ -149,6 +190,6 @@ def json_schema() -> dict[str, Any]:
         "title": "flowclass flow record",
         "type": "object",
         "properties": properties,
-        "required": list(COLUMN_NAMES),
+        "required": [COLUMN_NAMES[column] for column in FIXED_COLUMNS],
         "additionalProperties": False,
     }

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from flowclass.sinks.columns import COLUMN_NAMES, Column
+from collections.abc import Sequence
+
+from flowclass.sinks.columns import COLUMN_NAMES, FIXED_COLUMNS, Column
 from flowclass.sinks.format import Format, Marks, prefixed
 
 MARKS = Marks(row_end=b"\n", separator=b";")
-HEADER = (",".join(COLUMN_NAMES) + "\n").encode()
 
 
-def csv_format(capture: str) -> Format:
+def header(columns: Sequence[Column]) -> bytes:
+    """Return the first line."""
+    return (",".join(COLUMN_NAMES[column] for column in columns) + "\n").encode()
+
+
+def csv_format(capture: str, columns: Sequence[Column] = FIXED_COLUMNS, networks: Sequence[str] = ()) -> Format:
     """Return how a record of ``capture`` is written."""
-    return Format(prefixed(_comma, quoted(capture).encode(errors="surrogateescape")), MARKS)
+    return Format(prefixed(_comma, quoted(capture).encode(errors="surrogateescape"), columns), MARKS, networks)
 
 
 def _comma(column: Column) -> bytes:

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from flowclass.apps._fused import APPS, REASONS
+from flowclass.networks.geo import COUNTRY_CODES
 from flowclass.record.packet import TunnelKind
 from flowclass.record.verdict import APP_NAMES, DECIDED_BY_NAMES, KIND_NAMES
 from flowclass.sinks.column import PREFIX, WORD_BITS, Form, render_column, weave
-from flowclass.sinks.columns import END_REASON_NAMES, SCHEMA_VERSION, Column
+from flowclass.sinks.columns import CLIENT_NAMES, END_REASON_NAMES, SCHEMA_VERSION, Column
 from flowclass.sinks.values import Value
 
 #: Rows rendered at a time: their columns stay in the second-level cache.
@@ -53,6 +54,12 @@ STEPS: dict[Column, tuple[Form, int, str]] = {
     Column.DECIDED_AT_PACKET: (Form.NUMBER, Value.DECIDED_AT_PACKET, ""),
     Column.REASONS: (Form.BITS, Value.REASONS, "reason"),
     Column.VOICE_LIKE_S: (Form.OPTIONAL, Value.VOICE_LIKE_S, ""),
+    Column.NETWORK: (Form.WORD, Value.NETWORK, "network"),
+    Column.CLIENT: (Form.WORD_OR_NULL, Value.CLIENT, "client"),
+    Column.SRC_COUNTRY: (Form.WORD_OR_NULL, Value.SRC_COUNTRY, "country"),
+    Column.DST_COUNTRY: (Form.WORD_OR_NULL, Value.DST_COUNTRY, "country"),
+    Column.SRC_ASN: (Form.OPTIONAL, Value.SRC_ASN, ""),
+    Column.DST_ASN: (Form.OPTIONAL, Value.DST_ASN, ""),
 }
 
 
@@ -75,6 +82,8 @@ def vocabularies() -> dict[str, Sequence[str]]:
         "end_reason": END_REASON_NAMES,
         "tunnel": TUNNEL_NAMES,
         "reason": reason_names(),
+        "client": CLIENT_NAMES,
+        "country": COUNTRY_CODES,
     }
 
 
@@ -96,16 +105,19 @@ class Format:
     ----------
     prefixes : column → literal
     marks : the format's other literals
+    networks : names of networks by number
     """
 
-    def __init__(self, prefixes: dict[Column, bytes], marks: Marks) -> None:
-        names = vocabularies()
+    def __init__(self, prefixes: dict[Column, bytes], marks: Marks, networks: Sequence[str] = ()) -> None:
+        used = {STEPS[column][2] for column in prefixes}
+        names = {name: words for name, words in vocabularies().items() if name in used}
+        names["network"] = networks
         literals = [*prefixes.values(), marks.row_end]
         words = [marks.null, marks.brackets[:1], marks.separator, marks.brackets[1:], *literals]
         first = {"": 0}
         for name, vocabulary in names.items():
             first[name] = len(words)
-            words += [word.encode("ascii") for word in vocabulary]
+            words += [word.encode() for word in vocabulary]
         self._text = np.frombuffer(b"".join(words) + b"\0", np.uint8).copy()
         self._ends = np.cumsum([0, *(len(word) for word in words)], dtype=np.int64)
         self._quote = ord(marks.quote) if marks.quote else 0
@@ -115,8 +127,8 @@ class Format:
         self._steps = [(int(form), int(value), first[name]) for form, value, name in steps]
         item = len(marks.separator) + 2
         longest = [
-            len(literal) + len(marks.null) + 4 + LONGEST_VALUE + sum(len(word) + item for word in names.get(name, ()))
-            for literal, (_, _, name) in zip(literals, steps, strict=True)
+            len(literal) + len(marks.null) + 4 + LONGEST_VALUE + _longest(form, names.get(name, ()), item)
+            for literal, (form, _, name) in zip(literals, steps, strict=True)
         ]
         self._bases = np.cumsum([0, *longest], dtype=np.int64) * CHUNK_ROWS
         # Sized for the longest rows; memory that short rows never touch is never given.
@@ -160,9 +172,15 @@ class Format:
         )
 
 
-def prefixed(make: Any, capture: bytes) -> dict[Column, bytes]:
-    """Return the prefixes of all columns; schema version and capture name, which never change, are part of theirs."""
-    prefixes = {column: make(column) for column in Column}
+def _longest(form: Form, words: Sequence[str], item: int) -> int:
+    """Return the most bytes that words of a vocabulary take: a list may hold them all, others hold one."""
+    lengths = [len(word.encode()) + item for word in words] or [0]
+    return sum(lengths) if form in (Form.BITS, Form.BIT_SET) else max(lengths)
+
+
+def prefixed(make: Any, capture: bytes, columns: Sequence[Column]) -> dict[Column, bytes]:
+    """Return the prefixes of columns; schema version and capture name, which never change, are part of theirs."""
+    prefixes = {column: make(column) for column in columns}
     prefixes[Column.SCHEMA] += str(SCHEMA_VERSION).encode()
     prefixes[Column.CAPTURE] += capture
     return prefixes

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flowclass.errors import SinkError
+from flowclass.networks.enrichment import Enrichment
 from flowclass.sinks.arrow import ArrowFlows, require_pyarrow
 from flowclass.sinks.sink import Output
 
@@ -15,9 +16,9 @@ ROW_GROUP = 1 << 16
 class ParquetSink:
     """Write records as row groups of ROW_GROUP."""
 
-    def __init__(self, output: Output) -> None:
+    def __init__(self, output: Output, enrichment: Enrichment | None = None) -> None:
         self._pa = require_pyarrow()
-        self._arrow = ArrowFlows()
+        self._arrow = ArrowFlows(enrichment)
         self._output = output
         self._file = _ArrowFile(output)
         self._writer = self._pa.parquet.ParquetWriter(self._file, self._arrow.schema, compression="zstd")

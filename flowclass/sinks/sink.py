@@ -5,9 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from flowclass.errors import SinkError, UsageError
+
+if TYPE_CHECKING:
+    from flowclass.networks.enrichment import Enrichment
 
 FORMATS = ("jsonl", "csv", "parquet")
 #: File endings that name a format when none is given.
@@ -99,7 +102,7 @@ def format_of(path: str, chosen: str | None) -> str:
     return ENDINGS[ending]
 
 
-def open_sink(path: str, chosen: str | None, inputs: Sequence[str] = ()) -> Sink:
+def open_sink(path: str, chosen: str | None, inputs: Sequence[str] = (), enrichment: Enrichment | None = None) -> Sink:
     """Return a sink for flow records.
 
     Parameters
@@ -107,6 +110,7 @@ def open_sink(path: str, chosen: str | None, inputs: Sequence[str] = ()) -> Sink
     path : file name, or ``-`` for standard output
     chosen : one of FORMATS, or None to go by the ending
     inputs : files being read, which must not be overwritten
+    enrichment : what adds columns; it may be reloaded while the sink is open, but the columns stay
 
     Raises
     ------
@@ -123,14 +127,14 @@ def open_sink(path: str, chosen: str | None, inputs: Sequence[str] = ()) -> Sink
         from flowclass.sinks.parquet import ParquetSink
 
         require_pyarrow()
-        return ParquetSink(Output(path))
-    from flowclass.sinks.csv import HEADER, csv_format
+        return ParquetSink(Output(path), enrichment)
+    from flowclass.sinks.csv import csv_format, header
     from flowclass.sinks.jsonl import jsonl_format
     from flowclass.sinks.rows import RowSink
 
     if name == "csv":
-        return RowSink(Output(path), csv_format, HEADER)
-    return RowSink(Output(path), jsonl_format)
+        return RowSink(Output(path), csv_format, header, enrichment)
+    return RowSink(Output(path), jsonl_format, enrichment=enrichment)
 
 
 def _same_file(path: str, other: str) -> bool:

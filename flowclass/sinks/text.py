@@ -1,7 +1,7 @@
 """Kernel module: numbers and addresses become text.
 
 Every function writes at ``out[pos]`` and returns the position behind what it wrote; the caller has made room
-(``flowclass.sinks.row`` knows the longest row). They are called for every record, so nothing is allocated.
+(``flowclass.sinks.format`` knows the longest row). They are called for every record, so nothing is allocated.
 """
 
 from __future__ import annotations

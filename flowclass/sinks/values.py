@@ -48,7 +48,13 @@ class Value(IntEnum):
     DECIDED_AT_PACKET = 24
     DEPTH = 25
     VOICE_LIKE_S = 26  #: NO_VALUE for none
-    TUNNEL_KIND = 27
+    NETWORK = 27
+    CLIENT = 28
+    SRC_COUNTRY = 29
+    DST_COUNTRY = 30
+    SRC_ASN = 31  #: NO_VALUE for none
+    DST_ASN = 32
+    TUNNEL_KIND = 33
     TUNNEL_ID = TUNNEL_KIND + TUNNEL_PATH_LENGTH
     REASONS = TUNNEL_ID + TUNNEL_PATH_LENGTH
 
@@ -68,6 +74,8 @@ _FROM_FLOW = (
     (Value.DPORT, "dport"),
     (Value.FIRST_NS, "first_ns"),
     (Value.END_REASON, "end_reason"),
+    (Value.NETWORK, "network"),
+    (Value.CLIENT, "client"),
     (Value.DEPTH, "depth"),
     (Value.VOICE_LIKE_S, "voice_like_s"),
 )
@@ -99,6 +107,8 @@ def values_of(flows: Any, verdicts: Any) -> Any:
     values[Value.LESSER_FIRST] = _lesser_first(flows)
     values[Value.FWD_PACKETS : Value.REV_PACKETS + 1] = flows["packets"].T
     values[Value.FWD_BYTES : Value.REV_BYTES + 1] = flows["bytes"].T
+    values[Value.SRC_COUNTRY : Value.DST_COUNTRY + 1] = flows["country"].T
+    values[Value.SRC_ASN : Value.DST_ASN + 1] = np.where(flows["asn"] == 0, NO_VALUE, flows["asn"].astype(np.int64)).T
     values[Value.PACKETS] = values[Value.FWD_PACKETS] + values[Value.REV_PACKETS]
     values[Value.BYTES] = values[Value.FWD_BYTES] + values[Value.REV_BYTES]
     values[Value.DURATION_NS] = flows["last_ns"] - flows["first_ns"]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from flowclass.errors import SinkError
-from flowclass.sinks.columns import COLUMN_NAMES
+from flowclass.sinks.columns import COLUMN_NAMES, FIXED_COLUMNS
 from flowclass.sinks.sink import open_sink
 from tests.sinks.plain import record
 from tests.sinks.records import random_flows
@@ -26,7 +26,7 @@ def test_parquet__equals_the_twin(tmp_path: Path) -> None:
         sink.write(flows[part], verdicts[part], "a.pcap")
     sink.close()
     table = pq.read_table(path)
-    assert table.column_names == list(COLUMN_NAMES)
+    assert table.column_names == [COLUMN_NAMES[column] for column in FIXED_COLUMNS]
     starts = table["start"].cast("int64").to_pylist()
     rows = table.drop_columns(["start"]).to_pylist()
     for got, start, flow, verdict in zip(rows, starts, flows, verdicts, strict=True):

@@ -1,0 +1,1 @@
+"""Room: addresses made unrecognisable in records, prefixes preserved."""
