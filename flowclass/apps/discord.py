@@ -70,8 +70,15 @@ REASONS = (
         "two RTCP packets from one SSRC of 17 to 20 bits: a server's count, larger than Microsoft's numbers",
         "FACTS §1.10; captures Discord 2022 and 2023",
     ),
+    Reason(
+        "one-heartbeat",
+        Strength.STRONG,
+        Kind.CALL_SIGNALLING,
+        "one heartbeat, or its answer, on a port of Discord voice servers and nothing that is not Discord's before it",
+        "FACTS §1.10",
+    ),
 )
-DISCOVERY, HEARTBEAT, VOICE, NAME, STREAM, CONTROL = bits(REASONS)
+DISCOVERY, HEARTBEAT, VOICE, NAME, STREAM, CONTROL, BEAT_ONCE = bits(REASONS)
 #: SSRCs are handed out in order. Audio; VP8, H.264 and their retransmissions.
 _SSRC = (1, 0xFFFFFF)
 HABITS = (
@@ -86,6 +93,7 @@ CONTROLS = (Control(CONTROL, (200, 201, 204, 205, 206), (0x10000, FIRST_RANDOM_S
 STATE = (
     Field("beats", "u1", "heartbeats, saturating"),
     Field("voices", "u1", "RTP packets of payload type 120, saturating"),
+    Field("strangers", "u1", "1 once RTP of another type or a datagram of another kind was seen"),
 )
 
 APP_NUMBER = int(App.DISCORD)
@@ -130,18 +138,21 @@ def observe(data: Any, pkt: Any, msg: Any, direction: int, state: Any) -> int:
         return NAME if msg["name_app"] == APP_NUMBER else 0
     if kind == RTP:
         if msg["media_header"] == 0 or payload_type(data, int64(msg["media_lo"])) != VOICE_TYPE:
+            state["strangers"] = 1
             return 0
         seen = min(int64(state["voices"]) + 1, 255)
         state["voices"] = seen
         return VOICE if seen >= 2 and int64(state["reasons"]) & (DISCOVERY | HEARTBEAT) else 0
+    is_port = pkt["dport"] >= FIRST_PORT or pkt["sport"] >= FIRST_PORT
     word0 = int64(msg["word0"])
     if (word0 == BEAT or word0 == BEAT_ANSWER) and pkt["payload_bytes"] == BEAT_BYTES:
         seen = min(int64(state["beats"]) + 1, 255)
         state["beats"] = seen
-        return HEARTBEAT if seen >= 2 else 0
-    is_port = pkt["dport"] >= FIRST_PORT or pkt["sport"] >= FIRST_PORT
+        found = BEAT_ONCE if is_port and state["strangers"] == 0 else 0
+        return found | HEARTBEAT if seen >= 2 else found
     if pkt["payload_bytes"] == OLD_DISCOVERY_BYTES:
         return DISCOVERY if is_port and _is_old_discovery(data, pkt, msg) else 0
     if word0 != REQUEST and word0 != ANSWER:
+        state["strangers"] = 1
         return 0
     return DISCOVERY if is_port and _is_discovery(data, pkt, word0) else 0

@@ -18,7 +18,8 @@ from flowclass.record.verdict import App, Kind, Strength
 APP = Application(
     App.OTHER,
     "traffic of no application that calls",
-    names=(),
+    # Games and desktops played from afar over WebRTC: by form they are calls.
+    names=("nvidiagrid.net", "geforcenow.com", "parsec.app", "shadow.tech", "boosteroid.com"),
 )
 LISTENS = (
     MessageKind.OTHER,

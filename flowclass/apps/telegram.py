@@ -108,6 +108,8 @@ STUN, TLS_HELLO = int(MessageKind.STUN), int(MessageKind.TLS_HELLO)
 TURN_PORT = 1400
 #: Smallest datagram: tag, and the twelve FF of a ping.
 PING_BYTES = 28
+#: A ping has 40 bytes (FACTS §1.6). Longer datagrams with FF there are silence in µ-law (ITU-T G.711).
+PING_MOST = 64
 ALL_ONES, ONES_64 = 0xFFFFFFFF, np.uint64(0xFFFFFFFFFFFFFFFF)
 VOICE_LEAST, VOICE_MOST, VOICES_NEEDED = 112, 400, 6
 #: Cipher blocks the voice packets are padded to (FACTS §2.4), and how many such packets make a stream.
@@ -174,7 +176,7 @@ def _tag(data: Any, pkt: Any, state: Any) -> int:
     lo = int64(pkt["payload_lo"])
     high, low = be64(data, lo), be64(data, lo + 8)
     size = int64(pkt["payload_bytes"])
-    is_ping = be64(data, lo + 16) == ONES_64 and be32(data, lo + 24) == ALL_ONES
+    is_ping = size <= PING_MOST and be64(data, lo + 16) == ONES_64 and be32(data, lo + 24) == ALL_ONES
     if state["tagged"] == 0:
         if not is_ping or high == ZERO or high == ONES_64:
             return _stream(pkt, state, high, low, size)

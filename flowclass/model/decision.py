@@ -25,11 +25,13 @@ CANDIDATE_SHARE = 0.15
 TRUSTS, TRUST_LINK = 5, 2
 #: Stream packets that make a flow media; fewer are a probe.
 STREAM_PACKETS = 3
+#: Unanswered packets that are still a search for a way to the peer (FACTS §1.3: 12 to 20 checks).
+PROBE_PACKETS = 20
 
 _UNKNOWN, _OTHER = int(App.UNKNOWN), int(App.OTHER)
 _RTP, _WEBRTC = int(App.RTP), int(App.WEBRTC)
 _MEDIA, _SIGNALLING, _NOT_VOIP = int(Kind.CALL_MEDIA), int(Kind.CALL_SIGNALLING), int(Kind.NOT_VOIP)
-_KIND_UNKNOWN = int(Kind.UNKNOWN)
+_KIND_UNKNOWN, _MESSAGING = int(Kind.UNKNOWN), int(Kind.MESSAGING)
 _NOTHING, _EVIDENCE, _MODEL = int(DecidedBy.NOTHING), int(DecidedBy.EVIDENCE), int(DecidedBy.MODEL)
 _CORRELATION = int(DecidedBy.CORRELATION)
 HOST, SOCKET = int(Link.HOST), int(Link.SOCKET)
@@ -127,20 +129,29 @@ def judge_row(rules: Any, probabilities: Any, verdict: Any, packet: int) -> None
 
 
 @kernel
+def is_name(app: int) -> Any:
+    """Whether an App is an application's own name."""
+    return app != _UNKNOWN and app != _OTHER and app != _RTP and app != _WEBRTC
+
+
+@kernel
 def _prefer_resolved(flow: Any, verdict: Any) -> None:
-    """Of look-alikes the model cannot part, take the one whose name had been resolved to the address."""
+    """Of look-alikes the model cannot part, take the one whose name had been resolved to the address.
+
+    What the model calls a call of nobody's is none where the name belongs to what only looks like one (a game played
+    from afar).
+    """
     resolved = int64(flow["resolved_app"])
     if resolved == _UNKNOWN or resolved == int64(verdict["app"]):
         return
     kind = int64(verdict["kind"])
-    if (kind == _MEDIA or kind == _SIGNALLING) and verdict["candidates"] & app_bit(resolved):
+    if kind != _MEDIA and kind != _SIGNALLING:
+        return
+    if resolved == _OTHER:
+        if not is_name(int64(verdict["app"])):
+            _say(verdict, _OTHER, _NOT_VOIP, verdict["confidence"], _MODEL, int64(verdict["decided_at_packet"]))
+    elif verdict["candidates"] & app_bit(resolved):
         verdict["app"] = resolved
-
-
-@kernel
-def is_name(app: int) -> Any:
-    """Whether an App is an application's own name."""
-    return app != _UNKNOWN and app != _OTHER and app != _RTP and app != _WEBRTC
 
 
 @kernel
@@ -152,10 +163,18 @@ def _say_evidence(rules: Any, flow: Any, verdict: Any) -> None:
 
 @kernel
 def _say_correlation(rules: Any, flow: Any, verdict: Any, packet: int) -> None:
-    """Take the name from another flow of the socket or host; ``verdict`` holds what the model says of this one."""
+    """Take the name from another flow of the socket or host; ``verdict`` holds what the model says of this one.
+
+    A few packets that nobody answers and that show nothing of a call themselves are the application's other traffic:
+    it probes every address its peer may have.
+    """
     is_media = verdict["kind"] == _MEDIA or flow["kind"] == _MEDIA
     is_media = is_media or flow["stream_packets"][0] + flow["stream_packets"][1] >= STREAM_PACKETS
+    is_call = is_media or verdict["kind"] == _SIGNALLING or flow["kind"] == _SIGNALLING
+    is_answered = flow["packets"][0] > 0 and flow["packets"][1] > 0
     kind = _MEDIA if is_media else _SIGNALLING
+    if not is_call and not is_answered and packet < PROBE_PACKETS:
+        kind = _MESSAGING
     link = min(int64(flow["link"]), SOCKET)
     _say(verdict, int64(flow["linked_app"]), kind, rules.evidence[TRUST_LINK + link], _CORRELATION, packet)
     verdict["candidates"] |= app_bit(int64(flow["linked_also"]))

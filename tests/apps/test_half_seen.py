@@ -61,6 +61,14 @@ def test_telegram__reflector_of_any_block_length(dport: int, is_telegram: bool) 
     assert (verdict(flow) == (App.TELEGRAM, Kind.CALL_MEDIA)) is is_telegram
 
 
+def test_telegram__silence_delivered_twice_is_no_tag() -> None:
+    flow = Flow()
+    for seq in range(8):
+        for _ in range(2):
+            flow.see(rtp(0, seq, 0x5C0FFEE1, b"\xff" * 160))
+    assert "telegram.peer-tag" not in flow.reasons()
+
+
 # Snapchat
 
 

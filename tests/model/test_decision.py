@@ -19,7 +19,7 @@ def bits(*apps: App) -> int:
     return sum(1 << app for app in apps)
 
 
-def judge(probabilities: list[float], **flow: int) -> np.void:
+def judge(probabilities: list[float], **flow: int | tuple[int, int]) -> np.void:
     """Return the verdict on one flow; its features are row 0."""
     flows, verdicts = np.zeros(1, FLOW), np.zeros(1, VERDICT)
     flows["packets"] = [30, 12]
@@ -95,6 +95,19 @@ def test_correlation__socket_names_a_flow_that_shows_nothing() -> None:
     assert found["kind"] == Kind.CALL_SIGNALLING
     assert found["candidates"] == bits(App.WHATSAPP, App.MESSENGER)
     assert found["confidence"] == pytest.approx(0.8)
+
+
+def test_correlation__a_few_packets_nobody_answers_are_a_search_for_the_peer() -> None:
+    found = judge([0, 0, 0, 1], packets=(2, 0), linked_app=App.TELEGRAM, link=Link.SOCKET)
+    assert (found["app"], found["kind"]) == (App.TELEGRAM, Kind.MESSAGING)
+    found = judge([0, 0, 0, 1], packets=(200, 0), linked_app=App.TELEGRAM, link=Link.SOCKET)
+    assert (found["app"], found["kind"]) == (App.TELEGRAM, Kind.CALL_SIGNALLING)
+
+
+def test_model__call_of_nobody_is_none_where_the_name_belongs_to_a_lookalike() -> None:
+    found = judge([0.45, 0.46, 0.05, 0.04], resolved_app=App.OTHER)
+    assert (found["app"], found["kind"]) == (App.OTHER, Kind.NOT_VOIP)
+    assert judge([0.02, 0.85, 0.05, 0.08], resolved_app=App.OTHER)["app"] == App.WHATSAPP
 
 
 def test_correlation__host_does_not_make_a_call_of_what_is_none() -> None:
