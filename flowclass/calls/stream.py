@@ -16,11 +16,48 @@ LONG_NS, LONG_PACKETS = 2 * NS_PER_S, 20
 VIDEO_CLOCK_HZ = 90_000
 #: Below this a clock of audio is not believed: messages with a time in milliseconds.
 LEAST_AUDIO_HZ = 8000
+#: Fraction lost of a report block is counted in these (RFC 3550 §6.4.1).
+FRACTIONS = 256
 _COLUMNS = (
     "flow", "ssrc", "direction", "payload_type", "packets", "expected", "base_seq", "max_seq", "gaps", "duplicates",
     "reordered", "first_ns", "last_ns", "rtp_elapsed", "step_least", "clock_hz", "jitter_packets", "jitter_max_ns",
-    "jitter_sum_ns",
+    "jitter_sum_ns", "reports", "far_expected", "far_lost", "far_fraction", "far_jitter", "trips", "trip_min_ns",
+    "trip_sum_ns",
 )  # fmt: skip
+(
+    _FLOW, _SSRC, _DIRECTION, _PAYLOAD_TYPE, _PACKETS, _EXPECTED, _BASE_SEQ, _MAX_SEQ, _GAPS, _DUPLICATES,
+    _REORDERED, _FIRST_NS, _LAST_NS, _RTP_ELAPSED, _STEP_LEAST, _CLOCK_HZ, _JITTER_PACKETS, _JITTER_MAX_NS,
+    _JITTER_SUM_NS, _REPORTS, _FAR_EXPECTED, _FAR_LOST, _FAR_FRACTION, _FAR_JITTER, _TRIPS, _TRIP_MIN_NS,
+    _TRIP_SUM_NS,
+) = range(len(_COLUMNS))  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Trips:
+    """Round trips between the probe and one end of a call, in ns."""
+
+    count: int
+    least_ns: int
+    sum_ns: int
+
+    def __add__(self, other: Trips) -> Trips:
+        """Return both together."""
+        if not self.count or not other.count:
+            return self if self.count else other
+        return Trips(self.count + other.count, min(self.least_ns, other.least_ns), self.sum_ns + other.sum_ns)
+
+    @property
+    def mean_s(self) -> float | None:
+        """Their mean, None without any."""
+        return self.sum_ns / self.count / NS_PER_S if self.count else None
+
+    @property
+    def least_s(self) -> float | None:
+        """The smallest, None without any."""
+        return self.least_ns / NS_PER_S if self.count else None
+
+
+NO_TRIPS = Trips(0, 0, 0)
 
 
 @dataclass
@@ -36,6 +73,9 @@ class Stream:
     bursts : places at which packets are missing
     jitter_s, jitter_max_s : mean and largest interarrival jitter (RFC 3550 §6.4.1), None without a clock
     frame_ms : smallest RTP time between consecutive packets: a frame, or a packet of several
+    far_loss, far_jitter_s : what its receiver reports in RTCP, where that is in the clear: share lost on the whole way,
+        from its first to its latest report, and the latest jitter; None without a report
+    trips : round trips between the probe and its receiver that RTCP has shown, in ns: how many, smallest, sum
     """
 
     ssrc: int
@@ -53,6 +93,9 @@ class Stream:
     frame_ms: float
     first_ns: int
     last_ns: int
+    far_loss: float | None = None
+    far_jitter_s: float | None = None
+    trips: Trips = NO_TRIPS
 
     @property
     def is_long(self) -> bool:
@@ -83,7 +126,7 @@ def streams_of(media: Any, flow_ids: list[int]) -> dict[int, list[tuple[Any, ...
     """Return the values of MEDIA rows (in _COLUMNS' order) by the id of their flow."""
     found: dict[int, list[tuple[Any, ...]]] = {}
     for row in zip(*(media[name].tolist() for name in _COLUMNS), strict=True):
-        found.setdefault(flow_ids[row[0]], []).append(row)
+        found.setdefault(flow_ids[row[_FLOW]], []).append(row)
     return found
 
 
@@ -96,47 +139,69 @@ def merged(rows: Iterable[tuple[Any, ...]], upward: Iterable[int]) -> list[Strea
     upward : for each row, the direction (0 or 1) that leads away from the client
     """
     sources: dict[tuple[int, str], list[tuple[Any, ...]]] = {}
+    reports: dict[tuple[int, str], list[tuple[Any, ...]]] = {}
     for row, up in zip(rows, upward, strict=True):
-        sources.setdefault((row[1], "up" if row[2] == up else "down"), []).append(row)
-    streams = [_stream(ssrc, way, sorted(parts, key=lambda row: row[11])) for (ssrc, way), parts in sources.items()]
+        into = sources if row[_PACKETS] else reports
+        into.setdefault((row[_SSRC], "up" if row[_DIRECTION] == up else "down"), []).append(row)
+    streams = [
+        _stream(*source, sorted(parts, key=lambda row: row[_FIRST_NS]), reports.get(source, []))
+        for source, parts in sources.items()
+    ]
     return sorted(streams, key=lambda stream: (stream.first_ns, stream.ssrc))
 
 
-def _stream(ssrc: int, direction: str, parts: list[tuple[Any, ...]]) -> Stream:
+def _stream(ssrc: int, direction: str, parts: list[tuple[Any, ...]], reports: list[tuple[Any, ...]]) -> Stream:
     expected, top = 0, None
     for part in parts:
-        expected += part[5]
+        expected += part[_EXPECTED]
         if top is not None:
             # The source goes on in another flow (relay to peer): what lies between the two is lost, what both carried
             # was counted twice.
-            jump = (part[6] - top) % SEQUENCES
+            jump = (part[_BASE_SEQ] - top) % SEQUENCES
             if jump < MAX_DROPOUT:
                 expected += jump - 1
             elif jump > SEQUENCES - MAX_DROPOUT:
-                expected -= min(SEQUENCES - jump + 1, part[5])
-        top = part[7]
-    packets = sum(part[4] for part in parts)
-    largest = max(parts, key=lambda part: part[4])
-    clock = round(largest[15])
-    counted = sum(part[16] for part in parts if round(part[15]) == clock)
-    jitter = sum(part[18] for part in parts if round(part[15]) == clock) / counted / NS_PER_S if counted else None
-    return Stream(
+                expected -= min(SEQUENCES - jump + 1, part[_EXPECTED])
+        top = part[_MAX_SEQ]
+    packets = sum(part[_PACKETS] for part in parts)
+    largest = max(parts, key=lambda part: part[_PACKETS])
+    clock = round(largest[_CLOCK_HZ])
+    timed = [part for part in parts if part[_JITTER_PACKETS] and round(part[_CLOCK_HZ]) == clock]
+    counted = sum(part[_JITTER_PACKETS] for part in timed)
+    stream = Stream(
         ssrc=ssrc,
         direction=direction,
-        payload_type=largest[3],
-        kind=_kind(clock, packets, largest[13]),
+        payload_type=largest[_PAYLOAD_TYPE],
+        kind=_kind(clock, packets, largest[_RTP_ELAPSED]),
         clock_hz=clock,
         packets=packets,
         expected=max(expected, packets),
-        bursts=sum(part[8] for part in parts),
-        duplicates=sum(part[9] for part in parts),
-        reordered=sum(part[10] for part in parts),
-        jitter_s=jitter,
-        jitter_max_s=max(part[17] for part in parts) / NS_PER_S if counted else None,
-        frame_ms=1000.0 * largest[14] / clock if clock else 0.0,
-        first_ns=parts[0][11],
-        last_ns=max(part[12] for part in parts),
+        bursts=sum(part[_GAPS] for part in parts),
+        duplicates=sum(part[_DUPLICATES] for part in parts),
+        reordered=sum(part[_REORDERED] for part in parts),
+        jitter_s=sum(part[_JITTER_SUM_NS] for part in timed) / counted / NS_PER_S if counted else None,
+        jitter_max_s=max(part[_JITTER_MAX_NS] for part in timed) / NS_PER_S if counted else None,
+        frame_ms=1000.0 * largest[_STEP_LEAST] / clock if clock else 0.0,
+        first_ns=parts[0][_FIRST_NS],
+        last_ns=max(part[_LAST_NS] for part in parts),
     )
+    if reports:
+        _add_reports(stream, reports)
+    return stream
+
+
+def _add_reports(stream: Stream, reports: list[tuple[Any, ...]]) -> None:
+    """Add what the receiver says: of several paths, on that with most reports."""
+    best = max(reports, key=lambda row: row[_REPORTS])
+    if best[_REPORTS]:
+        if best[_FAR_EXPECTED]:
+            stream.far_loss = min(1.0, max(0, best[_FAR_LOST]) / best[_FAR_EXPECTED])
+        else:
+            stream.far_loss = best[_FAR_FRACTION] / FRACTIONS
+        if stream.clock_hz:
+            stream.far_jitter_s = best[_FAR_JITTER] / stream.clock_hz
+    for row in reports:
+        stream.trips += Trips(row[_TRIPS], row[_TRIP_MIN_NS], row[_TRIP_SUM_NS])
 
 
 def _kind(clock_hz: int, packets: int, rtp_elapsed: int) -> str:

@@ -16,6 +16,7 @@ from flowclass.flow.correlation import correlate, settle_endpoints
 from flowclass.flow.identity import flow_id
 from flowclass.flow.jitter import LEAST_PACKETS, NS_PER_S, look_at_clock
 from flowclass.flow.reassembly import release_hello
+from flowclass.flow.reports import MAX_REPORTS, hand_out_reports, release_reports
 from flowclass.flow.streams import CONFIRMED, MAX_STREAMS, release_streams
 from flowclass.flow.table import remove
 from flowclass.flow.voice import close_second, voice_seconds
@@ -30,6 +31,8 @@ SEQUENCE_MASK = 0xFFFF
 MODEL_PAYLOAD_PACKETS = 2
 #: Packets in confirmed streams that make a call's flow a media flow; fewer are a probe.
 MEDIA_PACKETS = 3
+#: MEDIA rows that one flow can hand out.
+MAX_MEDIA = MAX_STREAMS + MAX_REPORTS
 
 
 @kernel
@@ -108,6 +111,8 @@ def hand_out_media(state: Any, body: Any, flow_row: int) -> None:
         out["jitter_ns"] = stream["jitter_ns"]
         out["jitter_max_ns"] = stream["jitter_max_ns"]
         out["jitter_sum_ns"] = stream["jitter_sum_ns"]
+        out["reports"] = 0
+        out["trips"] = 0
 
 
 @kernel
@@ -146,8 +151,12 @@ def hand_out(state: Any, row: int, reason: int) -> None:
         out["packets"][direction] = body["packets"][direction]
         out["bytes"][direction] = body["bytes"][direction]
         out["tcp_flags"][direction] = body["tcp_flags"][direction]
+        out["trips"][direction] = body["trip"][direction]["trips"]
+        out["trip_min_ns"][direction] = body["trip"][direction]["trip_min_ns"]
+        out["trip_sum_ns"][direction] = body["trip"][direction]["trip_sum_ns"]
     sum_streams(state.streams, body, out)
     hand_out_media(state, body, flow_row)
+    hand_out_reports(state, body, flow_row)
     out["kind"] = final_kind(body, out)
     out["voice_like_s"] = voice_seconds(body)
     out["depth"] = body["depth"]
@@ -191,6 +200,7 @@ def end_flow(state: Any, row: int, reason: int) -> int:
     hand_out(state, row, reason)
     if reason != EndReason.ACTIVE_TIMEOUT:
         release_streams(state.streams, state.meter[0], state.body[row])
+        release_reports(state, state.body[row])
         release_hello(state.hellos, state.body[row], row)
         remove(state, row)
     return 0
@@ -255,7 +265,7 @@ def sweep_table(now_ns: int, start: int, arrays: Any) -> int:
     state = reference(arrays)
     meter = state.meter[0]
     for row in range(start, meter["high_row"]):
-        if meter["ready"] >= state.ready.size or meter["ready_media"] > state.media.size - MAX_STREAMS:
+        if meter["ready"] >= state.ready.size or meter["ready_media"] > state.media.size - MAX_MEDIA:
             return row
         flow = state.hot[row]
         if flow["in_use"] and has_expired(flow, now_ns, meter):
@@ -269,7 +279,7 @@ def drain_table(start: int, arrays: Any) -> int:
     state = reference(arrays)
     meter = state.meter[0]
     for row in range(start, meter["high_row"]):
-        if meter["ready"] >= state.ready.size or meter["ready_media"] > state.media.size - MAX_STREAMS:
+        if meter["ready"] >= state.ready.size or meter["ready_media"] > state.media.size - MAX_MEDIA:
             return row
         flow = state.hot[row]
         if flow["in_use"]:

@@ -15,6 +15,7 @@ from flowclass.dissect.duplicate import is_duplicate
 from flowclass.dissect.packet import dissect_any
 from flowclass.dissect.plain import dissect_plain
 from flowclass.flow.expire import (
+    MAX_MEDIA,
     choose_victim,
     end_flow,
     end_reason,
@@ -24,7 +25,6 @@ from flowclass.flow.expire import (
 )
 from flowclass.flow.record import BODY, LINE_BYTES, STREAM, WINDOW, offset_of
 from flowclass.flow.resolved import resolved_app
-from flowclass.flow.streams import MAX_STREAMS
 from flowclass.flow.study import OPEN, follow_media, note_tcp, study
 from flowclass.flow.table import find, first_slot, insert, likely_row
 from flowclass.flow.voice import listen
@@ -257,7 +257,7 @@ def meter_block(arrays: Any, start: int, first_frame: int) -> int:
     meter = state.meter[0]
     batch = state.packets.size
     room = state.ready.size - batch * RECORDS_PER_PACKET
-    media_room = state.media.size - batch * RECORDS_PER_PACKET * MAX_STREAMS
+    media_room = state.media.size - batch * RECORDS_PER_PACKET * MAX_MEDIA
     while start < state.refs.size and meter["ready"] <= room and meter["ready_media"] <= media_room:
         count = min(batch, state.refs.size - start)
         for k in range(count):

@@ -1,4 +1,5 @@
-"""Kernel module: the meter's records: HOT and BODY (a live flow), STREAM (one SSRC), FLOW and MEDIA (rows handed out).
+"""Kernel module: the meter's records: HOT and BODY (a live flow), STREAM (one SSRC), REPORT (what RTCP says
+of one), FLOW and MEDIA (rows handed out).
 
 A live flow is one row of HOT (a cache line: key, clock, state) and the row of the same index in BODY (the rest), so
 that looking a packet's flow up touches one line. Direction 0 is forward, the way of the first packet seen
@@ -88,6 +89,19 @@ VOICE = dtype_of(VOICE_FIELDS)
 #: ``FLOW["voice_like_s"]`` of a flow that is no tunnel.
 NO_VOICE = -1
 
+#: Round trips from the probe to one end and back.
+_TRIPS = (
+    Field("trips", "u4", "round trips measured"),
+    Field("trip_min_ns", "i8", "the smallest; nothing when there were none", "ns"),
+    Field("trip_sum_ns", "i8", "their sum", "ns"),
+)
+TRIP_FIELDS = (
+    Field("asked", "u4", "transaction of the latest STUN request that way, folded; 0 when it was answered"),
+    Field("asked_ns", "i8", "when its first copy passed", "ns"),
+    *_TRIPS,
+)
+TRIP = dtype_of(TRIP_FIELDS)
+
 _BODY_FIELDS = (
     # First line: all that a packet of a firmly labelled flow touches.
     Field("bytes", "u8", "IP bytes by direction", "byte", shape=(2,)),
@@ -122,7 +136,7 @@ _BODY_FIELDS = (
     Field("tunnel_kind", "u1", "TunnelKind a layer", shape=(TUNNEL_PATH_LENGTH,)),
     Field("spare", "u1", "begins the windows at a line's start", shape=(9,)),
     Field("window", WINDOW, "statistics by direction, two lines each", shape=(2,)),
-    # Seldom: evidence, the flow's beginning.
+    # Seldom: evidence, the flow's beginning, what both ends say.
     Field("apps", APPS_STATE, "each application's reasons and memory"),
     Field("head", "u1", "first bytes of each TCP direction", shape=(2, HEAD_BYTES)),
     Field("tunnel_id", "u4", "the tunnel layers' ids", shape=(TUNNEL_PATH_LENGTH,)),
@@ -137,6 +151,25 @@ _BODY_FIELDS = (
         shape=(SEQUENCE_LENGTH,),
     ),
     Field("voice", VOICE, "of a tunnel: the speech it may carry"),
+    Field("report_head", "i4", "first REPORT row of the flow plus 1, 0 for none"),
+    Field("trip", TRIP, "STUN round trips by the way of the request", shape=(2,)),
+)
+
+#: One source of which RTCP in the clear tells (flow.reports).
+REPORT_FIELDS = (
+    Field("ssrc", "u4", "the source"),
+    Field("next", "i4", "next REPORT row of the flow, or next free row, plus 1"),
+    Field("direction", "u1", "way of its media: 0 forward, 1 reverse"),
+    Field("fraction", "u1", "fraction lost of the latest block, of 256"),
+    Field("middle", "u4", "middle 32 bits of the NTP time of its latest sender report"),
+    Field("sent_ns", "i8", "when that report passed, 0 before the first", "ns"),
+    Field("blocks", "u4", "report blocks about it"),
+    Field("lost_first", "i4", "cumulative number of packets lost, in the first of them"),
+    Field("lost", "i4", "the same in the latest"),
+    Field("highest_first", "u4", "extended highest sequence number received, in the first of them"),
+    Field("highest", "u4", "the same in the latest"),
+    Field("jitter", "u4", "interarrival jitter in the latest", "clock tick"),
+    *_TRIPS,
 )
 
 _STREAM_FIELDS = (
@@ -201,6 +234,13 @@ MEDIA_FIELDS = (
     Field("jitter_ns", "f4", "interarrival jitter at the end (RFC 3550 §6.4.1)", "ns"),
     Field("jitter_max_ns", "f4", "largest it ever was", "ns"),
     Field("jitter_sum_ns", "f8", "sum of it over its packets", "ns"),
+    # A row without packets is about a source of which RTCP tells, in this flow or another (flow.reports).
+    Field("reports", "u4", "RTCP report blocks about the source"),
+    Field("far_expected", "u4", "packets that its receiver expected from the first to the latest of them"),
+    Field("far_lost", "i4", "of which it lost, duplicates taken off"),
+    Field("far_fraction", "u1", "share that it lost since the block before the latest, of 256"),
+    Field("far_jitter", "u4", "jitter that it measured", "clock tick"),
+    *_TRIPS,
 )
 
 FLOW_FIELDS = (
@@ -240,6 +280,9 @@ FLOW_FIELDS = (
     Field("linked_also", "u1", "the look-alike of that"),
     Field("link", "u1", "a Link: what the two flows share"),
     Field("linked_flow", "u8", "flow_id of that flow, 0 for none"),
+    Field("trips", "u4", "STUN requests that were answered, by the way of the request", shape=(2,)),
+    Field("trip_min_ns", "i8", "their shortest round trip; nothing when there were none", "ns", shape=(2,)),
+    Field("trip_sum_ns", "i8", "sum of their round trips", "ns", shape=(2,)),
     Field("depth", "u1", "tunnel layers"),
     Field("tunnel_kind", "u1", "TunnelKind a layer", shape=(TUNNEL_PATH_LENGTH,)),
     Field("tunnel_id", "u4", "its id", shape=(TUNNEL_PATH_LENGTH,)),
@@ -270,6 +313,8 @@ METER_FIELDS = (
     Field("victim", "i4", "row chosen to make room next, plus 1; 0 for none: chosen early to be fetched early"),
     Field("free_stream", "i4", "first free STREAM row below high_stream, or -1"),
     Field("high_stream", "i4", "STREAM rows ever used"),
+    Field("free_report", "i4", "first free REPORT row below high_report plus 1, 0 for none"),
+    Field("high_report", "i4", "REPORT rows ever used"),
     Field("ready", "i4", "FLOW records waiting to be taken"),
     Field("ready_rows", "i4", "feature rows filled for them"),
     Field("ready_media", "i4", "MEDIA rows waiting with them"),
@@ -300,5 +345,6 @@ HOT = dtype_of(HOT_FIELDS)
 BODY = dtype_of(BODY_FIELDS)
 METER = dtype_of(METER_FIELDS)
 STREAM = dtype_of(STREAM_FIELDS)
+REPORT = dtype_of(REPORT_FIELDS)
 FLOW = dtype_of(FLOW_FIELDS)
 MEDIA = dtype_of(MEDIA_FIELDS)

@@ -22,7 +22,8 @@ from flowclass.errors import UsageError
 from flowclass.features.row import FEATURE_COUNT
 from flowclass.flow.correlation import ENDPOINT, ENDPOINTS
 from flowclass.flow.reassembly import HELLO, HELLO_BUFFERS, HELLO_BYTES
-from flowclass.flow.record import BODY, FLOW, HOT, MEDIA, METER, STREAM
+from flowclass.flow.record import BODY, FLOW, HOT, MEDIA, METER, REPORT, STREAM
+from flowclass.flow.reports import MAX_REPORTS
 from flowclass.flow.resolved import RESOLVED, RESOLVED_ENTRIES
 from flowclass.record.message import MESSAGE
 from flowclass.record.packet import PACKET, PACKET_REF
@@ -35,6 +36,8 @@ READY_FLOWS = 4096
 #: Media streams handed out with them: a batch of packets may end the flows of three times its number, each with
 #: MAX_STREAMS streams (flow.meter).
 READY_MEDIA = 16_384
+#: RTCP is read where it is not encrypted, which in most networks is one call in several.
+STREAMS_A_REPORT = 4
 NS_PER_S = 1_000_000_000
 #: A huge page of x86-64 and of arm64 with 4 KiB pages; only whole ones, aligned to their size, are granted.
 HUGE_PAGE_BYTES = 2 << 20
@@ -84,6 +87,7 @@ class MeterState(NamedTuple):
     body_bytes: Any  #: the same memory as uint8, for clearing and prefetching rows
     streams: Any  #: STREAM[max_streams]
     stream_bytes: Any  #: the same memory as uint8, for prefetching rows
+    reports: Any  #: REPORT[n]: flow.reports
     meter: Any  #: METER[1]: settings and cursors
     stats: Any  #: STATS[1]
     seed: Any  #: uint64[2]
@@ -139,6 +143,7 @@ def new_state(settings: MeterSettings) -> MeterState:
         body_bytes=body.view(np.uint8),
         streams=streams,
         stream_bytes=streams.view(np.uint8),
+        reports=_huge(REPORT, max(MAX_REPORTS, settings.max_streams // STREAMS_A_REPORT)),
         meter=meter,
         stats=np.zeros(1, STATS),
         seed=new_seed(settings.seed),

@@ -18,6 +18,7 @@ from flowclass.flow.expire import MEDIA_PACKETS
 from flowclass.flow.identity import flow_id
 from flowclass.flow.reassembly import join_hello
 from flowclass.flow.record import WINDOW_PACKETS
+from flowclass.flow.reports import note_both_ends
 from flowclass.flow.resolved import learn_answers
 from flowclass.flow.streams import CONFIRMED, MAX_REJECTS, add_media, update_stream
 from flowclass.flow.window import add_to_window
@@ -25,7 +26,7 @@ from flowclass.jit import int64, kernel, unit
 from flowclass.record.message import HEAD_BYTES, MessageKind
 from flowclass.record.verdict import App, Kind, Strength
 
-TCP = 6
+TCP, UDP = 6, 17
 FIN, RST = 0x01, 0x04
 #: ``body["stage"]``: evidence and statistics are gathered; no more than streams are looked at, for whose they are; the
 #: flow has an application's name.
@@ -161,6 +162,7 @@ def study(state: Any, k: int, direction: int, row: int) -> int:
     if body["stage"] != OPEN:
         inspect(data, pkt, msg)
         note_media(data, pkt, msg, direction, state.streams, state.meter[0], state.stats[0], body, row)
+        note_both_ends(state, pkt, msg, direction, body)
         if body["stage"] == FIRM and judge_stream(data, msg, direction, state.streams, body):
             judge(state, row)
             body["stage"] = firm_stage(body)
@@ -179,6 +181,8 @@ def study(state: Any, k: int, direction: int, row: int) -> int:
             inspect(state.hello_bytes[at], hello, msg)
             fresh = observe_apps(state.hello_bytes[at], hello, msg, direction, body["apps"])
     note_media(data, pkt, msg, direction, state.streams, state.meter[0], state.stats[0], body, row)
+    if pkt["proto"] == UDP:
+        note_both_ends(state, pkt, msg, direction, body)
     fresh |= judge_stream(data, msg, direction, state.streams, body)
     if fresh:
         judge(state, row)

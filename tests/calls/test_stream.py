@@ -19,7 +19,8 @@ def row(**values: Any) -> tuple[Any, ...]:
         "flow": 0, "ssrc": 7, "direction": 0, "payload_type": 120, "packets": 100, "expected": 100, "base_seq": 1,
         "max_seq": 100, "gaps": 0, "duplicates": 0, "reordered": 0, "first_ns": S, "last_ns": 3 * S,
         "rtp_elapsed": 32_000, "step_least": 320, "clock_hz": 16_000.0, "jitter_packets": 99, "jitter_max_ns": 9e6,
-        "jitter_sum_ns": 99 * 4e6,
+        "jitter_sum_ns": 99 * 4e6, "reports": 0, "far_expected": 0, "far_lost": 0, "far_fraction": 0, "far_jitter": 0,
+        "trips": 0, "trip_min_ns": 0, "trip_sum_ns": 0,
     }  # fmt: skip
     return tuple((usual | values)[name] for name in _COLUMNS)
 
@@ -74,6 +75,38 @@ def test_jitter_is_the_mean_and_frame_the_smallest_step() -> None:
     assert stream.jitter_s == pytest.approx(0.004)
     assert stream.jitter_max_s == pytest.approx(0.009)
     assert stream.frame_ms == pytest.approx(20.0)
+
+
+def report(**values: Any) -> tuple[Any, ...]:
+    """Return MEDIA values of a source that only RTCP tells of."""
+    return row(packets=0, expected=0, jitter_packets=0, clock_hz=0.0, first_ns=0, last_ns=0, **values)
+
+
+def test_reports__of_another_flow_are_those_of_the_source() -> None:
+    other = report(reports=3, far_expected=200, far_lost=5, far_jitter=32, trips=2, trip_min_ns=10, trip_sum_ns=40)
+    (stream,) = merged([other, row()], [0, 0])
+    assert (stream.packets, stream.lost) == (100, 0)
+    assert (stream.far_loss, stream.far_jitter_s) == (0.025, 0.002)
+    assert (stream.trips.count, stream.trips.least_ns, stream.trips.sum_ns) == (2, 10, 40)
+
+
+@pytest.mark.parametrize(
+    ("values", "far_loss"),
+    [
+        ({"reports": 1, "far_fraction": 64}, 0.25),
+        ({"reports": 2, "far_expected": 100, "far_lost": -3}, 0.0),
+        ({"reports": 0}, None),
+        ({"reports": 2, "far_expected": 100, "far_lost": 10, "direction": 1}, None),
+        ({"reports": 2, "far_expected": 100, "far_lost": 10, "ssrc": 8}, None),
+    ],
+)
+def test_reports__far_loss(values: dict[str, Any], far_loss: float | None) -> None:
+    (stream,) = merged([row(), report(**values)], [0, 0])
+    assert stream.far_loss == far_loss
+
+
+def test_reports__alone_make_no_stream() -> None:
+    assert merged([report(reports=3, far_expected=100)], [0]) == []
 
 
 def streams(**values: Any) -> list[Stream]:
