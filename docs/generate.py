@@ -9,12 +9,15 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Iterable
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from pathlib import Path
 
 import numpy as np
 
 from flowclass.apps._fused import APPS, REASONS
+from flowclass.calls.record import CALL_COLUMNS, EndedBy, Outcome
+from flowclass.calls.record import SCHEMA_VERSION as CALL_SCHEMA
+from flowclass.calls.record import json_schema as call_schema
 from flowclass.config.load import sample
 from flowclass.config.schema import SETTINGS
 from flowclass.features.feature import schema_id
@@ -66,6 +69,21 @@ def flow_record() -> str:
     )
 
 
+def call_record() -> str:
+    """Return the page of the call record."""
+    rows = [(f"`{c.name}`", c.metadata["unit"], c.metadata["doc"]) for c in CALL_COLUMNS]
+    body = (
+        "One record a call, attempts that came to nothing included; the same columns in the same order in JSON Lines,\n"
+        "CSV and Parquet. In CSV lists are joined by `;`, `streams` is JSON and an absent value is empty; in JSON\n"
+        "and Parquet it is null. [call.schema.json](call.schema.json) is the JSON Schema.\n\n"
+    )
+    path = SOURCE / "calls" / "record.py"
+    body += table(("column", "unit", "meaning"), rows)
+    for title, words in (("outcome", Outcome), ("ended_by", EndedBy)):
+        body += f"\n## {title}\n\n" + table(("value", "meaning"), meanings(words, path))
+    return page(f"Call record, schema version {CALL_SCHEMA}", body, "flowclass/calls/record.py")
+
+
 def fields(title: str, doc: str, declared: Iterable[Field]) -> str:
     """Return a section about one record."""
     rows = [
@@ -91,7 +109,7 @@ def records() -> str:
     )
 
 
-def meanings(enumeration: type[IntEnum], path: Path) -> list[tuple[str, str]]:
+def meanings(enumeration: type[IntEnum] | type[StrEnum], path: Path) -> list[tuple[str, str]]:
     """Return name and meaning of every member; the meaning is the ``#:`` comment behind it in the source."""
     comments = {}
     for line in path.read_text(encoding="utf-8").partition(f"class {enumeration.__name__}(")[2].splitlines():
@@ -195,6 +213,8 @@ def ipfix() -> str:
 PAGES: dict[str, Callable[[], str]] = {
     "flow-record.md": flow_record,
     "flow.schema.json": lambda: json.dumps(json_schema(), indent=2) + "\n",
+    "call-record.md": call_record,
+    "call.schema.json": lambda: json.dumps(call_schema(), indent=2) + "\n",
     "records.md": records,
     "account.md": vocabularies,
     "metrics.md": metrics,

@@ -183,7 +183,9 @@ class Pipeline:
         if self.calls is None or self._on_calls is None or now_ns - self._calls_swept_ns < CALLS_SWEEP_NS:
             return
         self._calls_swept_ns = now_ns
-        given = self.calls.sweep(now_ns)
+        # Which calls are complete depends on the flows that are still in the table: all others must be known.
+        self._hand_on(self.meter.take())
+        given = self.calls.sweep(now_ns, self.meter.live_rows())
         if given:
             self._on_calls(self._policy.calls(given))
 

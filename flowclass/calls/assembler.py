@@ -1,90 +1,36 @@
 """Host module: Assembler, flows in the order in which they end, calls out: one a call, however many flows it had.
 
-The same object serves captures and interfaces; its memory is bounded, and a call is given out once nothing more can
-belong to it.
+Media flows that share a tie (a socket, an id, a source) are one call; of applications that open a socket a medium also
+those of one address, unless two of them speak at once. What has no media is signalling: it goes to the call it was
+for, and what is left of it was an attempt. The same object serves captures and interfaces; its memory is bounded, and
+a call is given out once nothing more can belong to it.
 """
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
+from flowclass.calls.attempt import clusters_of, is_attempt
+from flowclass.calls.describe import Scene, attempt_record, call_record
 from flowclass.calls.emodel import QualitySettings
-from flowclass.calls.leg import Leg, legs_of
-from flowclass.calls.quality import quality_of
-from flowclass.calls.record import Call, Outcome
-from flowclass.calls.stream import Stream, merged
-from flowclass.record.verdict import APP_NAMES
+from flowclass.calls.leg import Host, Leg, Span, legs_of
+from flowclass.calls.live import LINGER_NS, LiveFlows
+from flowclass.calls.opencall import JOIN_GAP_NS, CallIndex, OpenCall, extent, overlap
+from flowclass.calls.record import Call
+from flowclass.calls.signalling import Signalling, SignallingStore
 
 NS_PER_S = 1_000_000_000
-#: Media of one client and application that is silent for longer belongs to the next call (FACTS §3.1: 8 to 10 s).
-JOIN_GAP_NS = 10 * NS_PER_S
-#: Set-up comes this long before media at most: the ring time-out of the apps is a minute.
-SETUP_NS = 60 * NS_PER_S
-#: Both ways at least this long: a call that was answered.
-TALK_LEAST_S = 1.0
-#: One way for at least this long, and never the other (FACTS §3.2).
-ONE_WAY_LEAST_S = 5.0
-#: Media this close to the first or last packet of the capture was cut off there.
-CUT_NS = NS_PER_S
-#: Packets a flow must have carried to count for the call's path: ICE tries many, one is used.
-PATH_PACKETS = 10
+#: Set-up comes this long before media at most: the apps ring for a minute, and relays are asked before.
+SETUP_NS = 75 * NS_PER_S
+#: Two speaking at one address for this long at once are two calls, not a call that changes its path.
+TWO_CALLS_NS = 10 * NS_PER_S
+#: Calls of one address that are near each other in time and wait for each other; more are many people behind it, and
+#: what is complete of them is given out.
+MAX_NEIGHBOURS = 32
 #: Calls held at once; beyond it the one that ended first is given out early.
 MAX_CALLS = 131_072
-#: Signalling flows kept for calls whose media flow has not ended yet.
-MAX_WAITING = 65_536
-
-
-@dataclass
-class OpenCall:
-    """A call that may yet grow; pairs are (up, down)."""
-
-    key: tuple[int, str, int]
-    client: str
-    begin_ns: int
-    end_ns: int
-    setup_ns: int
-    apps: Counter[int] = field(default_factory=Counter)
-    candidates: int = 0
-    legs: dict[int, Leg] = field(default_factory=dict)
-
-    def add(self, leg: Leg) -> None:
-        """Take a flow, or a further piece of one, whose streams' counts go on from the piece before."""
-        before = self.legs.get(leg.flow_id)
-        if before is not None:
-            leg.bytes = (leg.bytes[0] + before.bytes[0], leg.bytes[1] + before.bytes[1])
-            if not leg.streams:
-                leg.packets = (leg.packets[0] + before.packets[0], leg.packets[1] + before.packets[1])
-            leg.media = (_span(before.media[0], leg.media[0]), _span(before.media[1], leg.media[1]))
-        self.legs[leg.flow_id] = leg
-        self.setup_ns = min(self.setup_ns, leg.first_ns)
-        if leg.is_media:
-            begin, end = _extent(leg)
-            self.begin_ns, self.end_ns = min(self.begin_ns, begin), max(self.end_ns, end)
-            self.apps[leg.app] += sum(leg.packets)
-            self.candidates |= leg.candidates
-
-    def absorb(self, other: OpenCall) -> None:
-        """Take all of another call: a flow has bridged the two."""
-        self.legs.update(other.legs)
-        self.apps += other.apps
-        self.candidates |= other.candidates
-        self.begin_ns, self.end_ns = min(self.begin_ns, other.begin_ns), max(self.end_ns, other.end_ns)
-        self.setup_ns = min(self.setup_ns, other.setup_ns)
-
-
-def _span(one: tuple[int, int] | None, other: tuple[int, int] | None) -> tuple[int, int] | None:
-    if one is None or other is None:
-        return one or other
-    return min(one[0], other[0]), max(one[1], other[1])
-
-
-def _extent(leg: Leg) -> tuple[int, int]:
-    """Return first and last media of a flow, either way."""
-    both = _span(*leg.media)
-    return both if both is not None else (leg.first_ns, leg.last_ns)
 
 
 class Assembler:
@@ -99,189 +45,265 @@ class Assembler:
 
     Attributes
     ----------
-    started, ended : calls so far
+    first_ns : when the capture began
+    started, ended : calls with media so far
+    attempts : calls without media so far
     early : calls given out early for want of room
     """
 
     def __init__(self, name: str, idle_ns: int, active_ns: int, quality: QualitySettings | None = None) -> None:
-        self._name = name
-        self._quality = quality or QualitySettings()
+        self._scene = Scene(name, quality=quality or QualitySettings())
         self._hold_ns = idle_ns + JOIN_GAP_NS
         self._active_ns = active_ns
-        self._open: dict[tuple[int, str, int], list[OpenCall]] = {}
-        self._waiting: dict[tuple[int, str, int], list[Leg]] = {}
-        self._waiting_count = 0
-        self.first_ns: int | None = None
-        self._dropped_ns = -1
-        self.started = self.ended = self.early = 0
+        self._open = CallIndex()
+        self._waiting = SignallingStore()
+        self._given: deque[tuple[int, Host, Span]] = deque()
+        self.started = self.ended = self.attempts = self.early = 0
+
+    @property
+    def first_ns(self) -> int | None:
+        """When the capture began, None before its first packet."""
+        return self._scene.first_ns
+
+    @first_ns.setter
+    def first_ns(self, value: int | None) -> None:
+        self._scene.first_ns = value
 
     @property
     def open_calls(self) -> Iterator[OpenCall]:
         """Calls that may yet grow."""
-        return (call for calls in self._open.values() for call in calls)
+        return iter(self._open)
+
+    @property
+    def shed(self) -> int:
+        """Flows without media that were forgotten for want of room."""
+        return self._waiting.shed
 
     def note_drop(self, now_ns: int) -> None:
         """Packets were lost before the meter at this time: the quality of calls in progress is void."""
-        self._dropped_ns = now_ns
+        self._scene.dropped_ns = now_ns
 
     def add(self, flows: Any, verdicts: Any, media: Any) -> None:
         """Take FLOW[n] with VERDICT[n] and MEDIA[k]."""
-        if len(flows):
-            first = int(flows["first_ns"].min())
-            self.first_ns = first if self.first_ns is None else min(self.first_ns, first)
+        if not len(flows):
+            return
+        self._scene.note(flows)
         for leg in legs_of(flows, verdicts, media):
             if leg.is_media:
                 self._add_media(leg)
-            elif self._waiting_count < MAX_WAITING:
-                self._waiting.setdefault(leg.key, []).append(leg)
-                self._waiting_count += 1
+            else:
+                self._waiting.add(leg)
 
     def _add_media(self, leg: Leg) -> None:
-        begin, end = _extent(leg)
-        calls = self._open.setdefault(leg.key, [])
-        near = [
-            call
-            for call in calls
-            if leg.flow_id in call.legs or (begin <= call.end_ns + JOIN_GAP_NS and end >= call.begin_ns - JOIN_GAP_NS)
-        ]
+        near = self._open.tied(leg.ties, extent(leg))
         if near:
-            call = near[0]
-            for other in near[1:]:
-                call.absorb(other)
-                calls.remove(other)
-                self.started -= 1
+            call = self._merge(near)
         else:
-            call = OpenCall(leg.key, leg.client, begin, end, leg.first_ns)
-            calls.append(call)
+            call = OpenCall(extent(leg))
             self.started += 1
         call.add(leg)
+        self._open.put(call, leg.ties, (leg.host,))
+        if leg.goes_on:
+            # Its signalling need not wait for hours until the call is over.
+            self._attach(call)
 
-    def sweep(self, now_ns: int) -> list[Call]:
-        """Return the calls to which nothing more can come at ``now_ns``."""
-        done = [call for call in self.open_calls if self._is_done(call, now_ns)]
-        excess = sum(map(len, self._open.values())) - len(done) - MAX_CALLS
+    def _merge(self, calls: list[OpenCall]) -> OpenCall:
+        """Make several calls one: a flow, or an address, has bridged them."""
+        call = calls[0]
+        for other in calls[1:]:
+            self._open.remove(other)
+            call.absorb(other)
+            self._open.put(call, other.ties, other.hosts)
+            self.started -= 1
+        return call
+
+    def sweep(self, now_ns: int, table: tuple[Any, Any] | None = None) -> list[Call]:
+        """Return the calls to which nothing more can come at ``now_ns``.
+
+        Parameters
+        ----------
+        table : HOT[n] and BODY[n] of the meter, when all flows that ended have been added; without it calls wait for
+            as long as a flow may take to be told of
+        """
+        self._forget(now_ns)
+        wait = JOIN_GAP_NS if table is not None else self._hold_ns
+        over = [call for call in self._open if self._is_over(call, now_ns, wait)]
+        for call in over:
+            self._attach(call)
+        clusters = [
+            cluster
+            for cluster in clusters_of(self._waiting)
+            if all(one.last_ns + SETUP_NS + wait < now_ns for one in cluster)
+        ]
+        live = None if table is None else self._live(table, over, clusters)
+        given = list(self._finish(over, live, None))
+        excess = len(self._open) - MAX_CALLS
         if excess > 0:
-            finished = set(map(id, done))
-            rest = sorted((c for c in self.open_calls if id(c) not in finished), key=lambda call: call.end_ns)
-            done += rest[:excess]
+            first = sorted(self._open, key=lambda call: call.media[1])[:excess]
             self.early += excess
-        given = [self._give(call, None) for call in done]
-        for key, legs in list(self._waiting.items()):
-            kept = [leg for leg in legs if leg.last_ns + self._hold_ns + self._active_ns > now_ns]
-            self._waiting_count -= len(legs) - len(kept)
-            if kept:
-                self._waiting[key] = kept
-            else:
-                del self._waiting[key]
-        return given
+            given += [self._give(call, None) for call in first]
+        return given + list(self._attempts(clusters, live, None))
 
     def drain(self, now_ns: int) -> Iterator[Call]:
-        """Yield all calls, the first to begin first: the capture ended at ``now_ns``.
+        """Yield all calls, the first to begin first, then the attempts: the capture ended at ``now_ns``.
 
         One at a time, because all that were in progress end here: 100,000 records at once would fill a gigabyte.
         """
-        calls = sorted(self.open_calls, key=lambda call: call.begin_ns, reverse=True)
-        while calls:
-            yield self._give(calls.pop(), now_ns)
+        for call in self._open:
+            self._attach(call)
+        yield from self._finish(list(self._open), None, now_ns)
+        yield from self._attempts(list(clusters_of(self._waiting)), None, now_ns)
 
-    def _is_done(self, call: OpenCall, now_ns: int) -> bool:
-        goes_on = any(leg.goes_on for leg in call.legs.values())
-        return now_ns > call.end_ns + self._hold_ns + (self._active_ns if goes_on else 0)
+    def _is_over(self, call: OpenCall, now_ns: int, wait: int) -> bool:
+        return now_ns > call.media[1] + wait + (self._active_ns if call.goes_on and wait != JOIN_GAP_NS else 0)
 
-    def _give(self, call: OpenCall, capture_end_ns: int | None) -> Call:
-        calls = self._open[call.key]
-        calls.remove(call)
-        if not calls:
-            del self._open[call.key]
-        for leg in self._waiting.get(call.key, []):
-            if leg.first_ns <= call.end_ns and leg.last_ns >= call.begin_ns - SETUP_NS:
-                call.legs.setdefault(leg.flow_id, leg)
-                call.setup_ns = min(call.setup_ns, max(leg.first_ns, call.begin_ns - SETUP_NS))
-        self.ended += 1
-        return self._record(call, capture_end_ns)
+    def _live(self, table: tuple[Any, Any], over: list[OpenCall], clusters: list[list[Signalling]]) -> LiveFlows | None:
+        """Return what is live of the clients of calls and attempts that look finished."""
+        if not over and not clusters:
+            return None
+        units = [one for cluster in clusters for one in cluster]
+        hosts = [host for call in over for host in call.hosts] + [one.host for one in units]
+        ties = [tie for call in over for tie in call.all_ties] + [tie for one in units for tie in one.ties]
+        sockets = {tie[1] for tie in ties if tie[0] == "socket"}
+        return LiveFlows(*table, {host[1] for host in hosts} | sockets, ties)
 
-    def _record(self, call: OpenCall, capture_end_ns: int | None) -> Call:
-        up = down = None
-        for leg in call.legs.values():
-            up, down = _span(up, leg.media[0]), _span(down, leg.media[1])
-        talk_start, talk_s = None, 0.0
-        if up is not None and down is not None:
-            begin, end = max(up[0], down[0]), min(up[1], down[1])
-            if end >= begin:
-                talk_start, talk_s = begin / NS_PER_S, (end - begin) / NS_PER_S
-        length_s = (call.end_ns - call.begin_ns) / NS_PER_S
-        outcome = Outcome.UNKNOWN
-        if talk_s >= TALK_LEAST_S:
-            outcome = Outcome.ANSWERED
-        elif (up is None) != (down is None) and length_s >= ONE_WAY_LEAST_S:
-            outcome = Outcome.ONE_WAY
-        media = [leg for leg in call.legs.values() if leg.is_media]
-        streams = merged([row for leg in media for row in leg.streams], [leg.up for leg in media for _ in leg.streams])
-        dropped = call.end_ns >= self._dropped_ns >= call.begin_ns
-        quality = quality_of(streams, dropped_by_probe=dropped, settings=self._quality)
-        app = call.apps.most_common(1)[0][0]
-        return Call(
-            capture=self._name,
-            app=APP_NAMES[app],
-            candidates=[name for number, name in enumerate(APP_NAMES) if call.candidates >> number & 1],
-            client=call.client,
-            start=call.setup_ns / NS_PER_S,
-            talk_start=talk_start,
-            end=call.end_ns / NS_PER_S,
-            talk_s=round(talk_s, 6),
-            outcome=str(outcome),
-            cut_start=self.first_ns is not None and call.begin_ns - self.first_ns < CUT_NS,
-            cut_end=capture_end_ns is not None and capture_end_ns - call.end_ns < CUT_NS,
-            flows=len(call.legs),
-            media_flows=len(media),
-            packets_up=sum(leg.packets[0] for leg in media),
-            packets_down=sum(leg.packets[1] for leg in media),
-            loss_up=quality.loss_up,
-            loss_down=quality.loss_down,
-            jitter_up=quality.jitter_up,
-            jitter_down=quality.jitter_down,
-            mos_low=quality.mos_low,
-            mos_high=quality.mos_high,
-            mos_basis=quality.mos_basis,
-            quality_valid=not quality.note,
-            quality_note=quality.note,
-            media=_media(media, streams),
-            path=_path(media),
-            bytes_up=sum(leg.bytes[0] for leg in media),
-            bytes_down=sum(leg.bytes[1] for leg in media),
-            streams=[_shown(stream) for stream in streams],
+    def _finish(self, over: list[OpenCall], live: LiveFlows | None, end_ns: int | None) -> Iterator[Call]:
+        """Yield the records of calls that are complete, the first to begin first."""
+        if live is not None:
+            over = [
+                call
+                for call in over
+                if not live.may_join(
+                    call.hosts, call.all_ties, call.media[1] + JOIN_GAP_NS, by_host=not call.is_one_socket
+                )
+            ]
+        complete = set(over)
+        for call in sorted(over, key=lambda call: call.order):
+            if call not in complete:
+                continue
+            same = self._same(call)
+            if not complete.issuperset(same):
+                complete.difference_update(same)
+                continue
+            complete.difference_update(same)
+            call = self._merge(same)
+            complete.add(call)
+            neighbours = self._neighbours(call)
+            if len(neighbours) > MAX_NEIGHBOURS:
+                neighbours = [one for one in neighbours if one in complete]
+            if not complete.issuperset(neighbours):
+                # One of them goes on: whether it is the same call is not to be said yet.
+                complete.difference_update(neighbours)
+                continue
+            complete.difference_update(neighbours)
+            for one in self._resolve(neighbours):
+                yield self._give(one, end_ns)
+
+    def _same(self, call: OpenCall) -> list[OpenCall]:
+        """Return the call and those that signalling ties to it: one credential at several sockets."""
+        found, todo = {call: None}, [call]
+        while todo:
+            one = todo.pop()
+            ties = {tie for unit in one.tied for tie in unit.ties}
+            for other in self._open.tied(ties, one.media):
+                if other not in found:
+                    found[other] = None
+                    todo.append(other)
+        return list(found)
+
+    def _neighbours(self, call: OpenCall) -> list[OpenCall]:
+        """Return the call and those of the same address that are near it, or near one of them, in time."""
+        found, todo = {call: None}, [call]
+        while todo:
+            one = todo.pop()
+            if one.is_one_socket:
+                continue
+            for other in self._open.at(one.hosts):
+                if other not in found and not other.is_one_socket and overlap(one.media, other.media) >= -JOIN_GAP_NS:
+                    found[other] = None
+                    todo.append(other)
+        return list(found)
+
+    def _resolve(self, calls: list[OpenCall]) -> list[OpenCall]:
+        """Join calls of one address, unless two of them speak at once: then there are several people behind it."""
+        calls.sort(key=lambda call: call.order)
+        speeches = [(call, speech) for call in calls if (speech := call.speech) is not None]
+        several = any(
+            overlap(one, other) > TWO_CALLS_NS
+            for place, (_, one) in enumerate(speeches)
+            for _, other in speeches[place + 1 :]
         )
+        if not several:
+            return [self._merge(calls)]
+        speakers = [call for call, _ in speeches]
+        # Legs that do not speak (video, a shared screen) go to the speaker that they lie beside for longest.
+        for call in calls:
+            if call not in speakers:
+                self._merge([max(speakers, key=lambda speaker: overlap(speaker.media, call.media)), call])
+        return speakers
 
+    def _attach(self, call: OpenCall) -> None:
+        """Give a call the signalling that was for it."""
+        begin, end = call.media
+        ties, hosts = call.all_ties, set(call.hosts)
+        near = [
+            one
+            for one in self._waiting.at(hosts, ties)
+            if one.first_ns <= end and one.last_ns >= begin - SETUP_NS and one not in call.tied
+        ]
+        # An id leads from one socket to the next: what is tied to something tied is tied.
+        while tied := [one for one in near if not ties.isdisjoint(one.ties)]:
+            near = [one for one in near if one not in tied]
+            call.tied += tied
+            for one in tied:
+                ties |= one.ids
+                hosts.add(one.host)
+        beside: list[Signalling] = []
+        if not call.is_one_socket:
+            beside = [
+                one
+                for one in near
+                if one.host in hosts and one.last_ns >= begin - JOIN_GAP_NS and one.last_ns <= end + LINGER_NS
+            ]
+        for one in call.tied + beside:
+            one.is_used = True
+            if one not in call.signalling:
+                call.signalling.append(one)
 
-def _media(media: list[Leg], streams: list[Stream]) -> str:
-    """Return what a call carried: audio, video or both; empty when no RTP header tells."""
-    kinds = sorted({stream.kind for stream in streams if stream.kind != "other" and stream.is_long})
-    return "+".join(kinds) or "+".join(sorted({stream.kind for stream in streams if stream.kind != "other"}))
+    def _give(self, call: OpenCall, end_ns: int | None) -> Call:
+        self._attach(call)
+        self._open.remove(call)
+        self.ended += 1
+        if not call.is_one_socket:
+            self._given.extend((call.media[1], host, call.media) for host in call.hosts)
+        return call_record(call, self._scene, end_ns, SETUP_NS)
 
+    def _attempts(self, clusters: list[list[Signalling]], live: LiveFlows | None, end_ns: int | None) -> Iterator[Call]:
+        """Yield the records of attempts: signalling that no call with media has taken."""
+        for cluster in clusters:
+            fresh = [one for one in cluster if not one.is_used]
+            if not fresh:
+                continue
+            first, last = min(one.first_ns for one in fresh), max(one.last_ns for one in fresh)
+            hosts, ties = {one.host for one in fresh}, {tie for one in fresh for tie in one.ties}
+            if live is not None and live.may_join(hosts, ties, last + SETUP_NS, by_host=True):
+                continue
+            is_beside_call = len(fresh) < len(cluster) or self._has_call(hosts, (first, last))
+            self._waiting.remove(cluster)
+            if is_attempt(fresh) and not is_beside_call:
+                self.attempts += 1
+                yield attempt_record(fresh, self._scene, end_ns)
 
-def _path(media: list[Leg]) -> str:
-    """Return the way of the media: relay, p2p, both, or empty when nobody can say."""
-    ways = {leg.relayed for leg in media if sum(leg.packets) >= PATH_PACKETS}
-    if None in ways or not ways:
-        return ""
-    return "both" if len(ways) == 2 else "relay" if True in ways else "p2p"
+    def _has_call(self, hosts: set[Host], when: Span) -> bool:
+        """Whether a client had a call of this application at the time, so that its signalling was no attempt."""
+        calls = [call.media for call in self._open.at(hosts) if not call.is_one_socket]
+        calls += [media for _, host, media in self._given if host in hosts]
+        return any(overlap(media, when) >= -JOIN_GAP_NS for media in calls)
 
-
-def _shown(stream: Stream) -> dict[str, Any]:
-    """Return a stream as the record has it."""
-    return {
-        "ssrc": stream.ssrc,
-        "direction": stream.direction,
-        "kind": stream.kind,
-        "payload_type": stream.payload_type,
-        "clock_hz": stream.clock_hz,
-        "packets": stream.packets,
-        "lost": stream.lost,
-        "loss": round(stream.loss, 6),
-        "burst_ratio": round(stream.burst_ratio, 3),
-        "jitter_s": None if stream.jitter_s is None else round(stream.jitter_s, 6),
-        "jitter_max_s": None if stream.jitter_max_s is None else round(stream.jitter_max_s, 6),
-        "reordered": stream.reordered,
-        "duplicates": stream.duplicates,
-        "frame_ms": round(stream.frame_ms, 3),
-    }
+    def _forget(self, now_ns: int) -> None:
+        """Forget what can matter to no call that may yet come."""
+        limit = now_ns - self._hold_ns - self._active_ns - SETUP_NS
+        while self._given and self._given[0][0] < limit:
+            self._given.popleft()
+        old = [one for waiting in self._waiting for one in waiting if one.is_used and one.last_ns < limit]
+        self._waiting.remove(old)

@@ -8,19 +8,27 @@ from typing import Any
 
 import numpy as np
 
-from flowclass.calls.stream import streams_of
+from flowclass.apps.habit import FIRST_RANDOM_SSRC
+from flowclass.calls.stream import LEAST_PACKETS, PLACES, streams_of
+from flowclass.flow.callmarks import ICE
 from flowclass.record.packet import IPV4_MAPPED
 from flowclass.record.status import EndReason
-from flowclass.record.verdict import App, Kind
+from flowclass.record.verdict import App, DecidedBy, Kind
 
 #: Well-known relay and server ports of calls (FACTS §1): STUN/TURN, HTTPS, WhatsApp, Google, SIP.
 SERVER_PORTS = frozenset({80, 443, 1400, 3478, 3479, 3480, 3481, 5060, 5061, 5222, 19302, 19305, 40003, 50318, 7985})
-#: Applications that use one local port for all legs of a call (FACTS §3.1); others are joined by address alone.
-ONE_SOCKET = frozenset({App.WHATSAPP, App.MESSENGER, App.VIBER, App.TELEGRAM, App.IMO, App.LINE, App.DISCORD})
+#: Applications that use one local port for all legs of a call (FACTS §3.1); of the others the address joins, too.
+ONE_SOCKET = frozenset({App.WHATSAPP, App.VIBER, App.TELEGRAM, App.IMO, App.LINE})
+#: Media of nobody's in particular: two addresses of both ends are needed to say that flows belong together.
+NAMELESS = frozenset({App.SIP, App.RTP, App.WEBRTC})
+#: Applications with RTP on an even port and RTCP on the next odd one (RFC 3550 §11).
+PORT_PAIRS = frozenset({App.SIP, App.RTP, App.KAKAOTALK})
 #: Applications that cannot always be told apart, and so must not make two calls of one.
-FAMILY = {App.SKYPE: App.TEAMS, App.MESSENGER: App.WHATSAPP}
+FAMILY = {App.SKYPE: App.TEAMS, App.MESSENGER: App.WHATSAPP, App.RTP: App.SIP}
 #: Applications whose media always goes through servers of theirs (FACTS §1.8, §1.10, §1.15).
 SERVED = frozenset({App.DISCORD, App.MEET, App.SNAPCHAT, App.KAKAOTALK, App.WEBEX})
+#: Applications whose servers send one source to many clients, so that it says nothing of whose call it is.
+FORWARDED = frozenset({App.DISCORD, App.MEET, App.WEBEX, App.ZOOM})
 _TURN = frozenset({80, 443, 3478, 3479, 3480, 3481})
 #: Ports on which the relays of the others listen (FACTS §1.2-1.9); media to any other port goes to the peer.
 RELAY_PORTS = {
@@ -34,9 +42,26 @@ RELAY_PORTS = {
     App.ZOOM: frozenset(range(8801, 8811)),
 }
 _FLOW_COLUMNS = (
-    "flow_id", "src_hi", "src_lo", "dst_hi", "dst_lo", "sport", "dport", "first_ns", "last_ns", "packets", "bytes",
-    "stream_packets", "media_first_ns", "media_last_ns", "end_reason",
+    "flow_id", "src_hi", "src_lo", "dst_hi", "dst_lo", "sport", "dport", "first_ns", "last_ns", "origin_ns", "packets",
+    "bytes", "stream_packets", "media_first_ns", "media_last_ns", "end_reason", "proto", "call_ids", "end_mark",
+    "end_mark_ns", "network_cost", "piece",
 )  # fmt: skip
+_VERDICT_COLUMNS = ("app", "candidates", "kind", "decided_by", "confidence")
+#: Packets of a flow that is called media for another's sake alone, and shows no RTP; fewer are checks of a path.
+LEAST_UNEVIDENT = 20
+#: Packets a second of media without RTP (FACTS §3.1); fewer are keepalives and reports.
+MEDIA_LEAST_RATE = 5
+NS_PER_S = 1_000_000_000
+UDP = 17
+#: Places of a stream's values (calls.stream).
+_SSRC, _PACKETS = PLACES["ssrc"], PLACES["packets"]
+
+#: Application and address of a client; of nameless media the other end's address as well.
+Host = tuple[int, str, str]
+#: What only flows of one call share: a socket, an id, a source of media.
+Tie = tuple[str, str, int]
+#: First and last, in ns.
+Span = tuple[int, int]
 
 
 @dataclass(slots=True)
@@ -45,30 +70,51 @@ class Leg:
 
     Attributes
     ----------
-    key : family of applications, client address, and the client's port where the application uses but one
+    host : whose call it is, as far as addresses tell
+    ties : what it shares with other flows of its call and with no others
+    client, peer : addresses of both ends
+    is_evident : whether evidence of its own names the application
+    first_ns, last_ns : first packet of the flow, last packet of this piece
     media : first and last media packet each way in ns, None for a way without media
-    packets : media packets each way
+    packets : packets each way, of media where there is any
     streams : MEDIA values of its RTP streams (calls.stream)
+    reasons : (word, bits) of the evidence seen, as FLOW has it
     up : direction of the flow that leads away from the client
     relayed : whether its other end is a relay or media server, None when nobody can say
     goes_on : whether a further piece of this flow will come
+    ids : what its messages said of the call (flow.callmarks)
+    end : (EndMark, ns)
+    cost : network cost plus 1 of the client and of the other end, 0 for none
     """
 
     flow_id: int
-    key: tuple[int, str, int]
+    host: Host
+    ties: tuple[Tie, ...]
     app: int
     candidates: int
     client: str
+    peer: str
     is_media: bool
+    is_evident: bool
+    confidence: float
     first_ns: int
     last_ns: int
-    media: tuple[tuple[int, int] | None, tuple[int, int] | None]
+    media: tuple[Span | None, Span | None]
     packets: tuple[int, int]
     bytes: tuple[int, int]
     streams: list[tuple[Any, ...]]
+    reasons: tuple[tuple[int, int], ...]
     up: int
     relayed: bool | None
     goes_on: bool
+    ids: tuple[int, ...]
+    end: tuple[int, int]
+    cost: tuple[int, int]
+
+    @property
+    def is_one_socket(self) -> bool:
+        """Whether all of its call goes through its socket; since Telegram does ICE it no longer does (FACTS §1.6)."""
+        return App(self.app) in ONE_SOCKET and not (self.app == App.TELEGRAM and self.ids)
 
 
 def legs_of(flows: Any, verdicts: Any, media: Any) -> list[Leg]:
@@ -78,50 +124,87 @@ def legs_of(flows: Any, verdicts: Any, media: Any) -> list[Leg]:
         return []
     streams = streams_of(media, flows["flow_id"].tolist())
     flows, verdicts = flows[chosen], verdicts[chosen]
-    rows = zip(
-        *(flows[name].tolist() for name in _FLOW_COLUMNS),
-        *(verdicts[name].tolist() for name in ("app", "candidates", "kind")),
-        strict=True,
-    )
-    return [_leg(streams.get(row[0], []), *row) for row in rows]
+    columns = [flows[name].tolist() for name in _FLOW_COLUMNS] + [verdicts[name].tolist() for name in _VERDICT_COLUMNS]
+    return [
+        _leg(streams.get(row[0], []), words, *row)
+        for words, *row in zip(flows["reasons"].tolist(), *columns, strict=True)
+    ]
 
 
 def _leg(
-    streams: list[tuple[Any, ...]],
+    streams: list[tuple[Any, ...]], words: list[int],
     flow_id: int, src_hi: int, src_lo: int, dst_hi: int, dst_lo: int, sport: int, dport: int, first_ns: int,
-    last_ns: int, packets: list[int], octets: list[int], streamed: list[int],
-    media_first: list[int], media_last: list[int], end_reason: int, app: int, candidates: int, kind: int,
+    last_ns: int, origin_ns: int, packets: list[int], octets: list[int], streamed: list[int], media_first: list[int],
+    media_last: list[int], end_reason: int, proto: int, ids: list[int], end_mark: int, end_mark_ns: int,
+    cost: list[int], piece: int, app: int, candidates: int, kind: int, decided_by: int, confidence: float,
 ) -> Leg:  # fmt: skip
     src, dst = address(src_hi, src_lo), address(dst_hi, dst_lo)
-    up = 0 if is_client(src, sport, dst, dport) else 1
-    client, port = (src, sport) if up == 0 else (dst, dport)
+    named = App(app)
+    from_client = is_client(named, src, sport, dst, dport)
+    is_lesser = (dst_hi, dst_lo, dport) < (src_hi, src_lo, sport)
+    up = 1 if from_client is False or (from_client is None and is_lesser) else 0
     down = 1 - up
-    is_media = kind == Kind.CALL_MEDIA
+    (client, port), (peer, peer_port) = ((src, sport), (dst, dport)) if up == 0 else ((dst, dport), (src, sport))
+    goes_on = end_reason == EndReason.ACTIVE_TIMEOUT
     with_rtp = streamed[0] + streamed[1] > 0
+    is_media = kind == Kind.CALL_MEDIA and (
+        with_rtp or decided_by != DecidedBy.CORRELATION or sum(packets) >= LEAST_UNEVIDENT
+    )
     carried = streamed if with_rtp else packets
 
-    def interval(way: int) -> tuple[int, int] | None:
+    def interval(way: int) -> Span | None:
         if not is_media or not carried[way]:
             return None
-        return (media_first[way], media_last[way]) if with_rtp else (first_ns, last_ns)
+        if with_rtp:
+            return media_first[way], media_last[way]
+        is_steady = carried[way] * NS_PER_S >= MEDIA_LEAST_RATE * (last_ns - first_ns)
+        return (first_ns, last_ns) if is_steady else None
 
-    family = FAMILY.get(App(app), App(app))
+    relayed = is_relayed(named, peer_port)
+    pair = 1 if named in PORT_PAIRS else 0
+    ties: list[Tie] = []
+    if proto == UDP:
+        ties.append(("socket", str(client), port & ~pair))
+        if from_client is None and not relayed:
+            # Nobody can say which end is the client: either may be the one whose other flows these are.
+            ties.append(("socket", str(peer), peer_port & ~pair))
+    # A relay's credential may be one password for everybody where nothing says whose service it is.
+    shown = tuple(one for one in (ids[ICE:] if named == App.WEBRTC else ids) if one)
+    ties += [("id", "", one) for one in shown]
+    if goes_on or piece:
+        ties.append(("flow", "", flow_id))
+    family = FAMILY.get(named, named)
+    whose = "" if family == App.WHATSAPP else str(client)
+    if named not in FORWARDED:
+        ties += [
+            ("source", whose, row[_SSRC])
+            for row in streams
+            if row[_SSRC] >= FIRST_RANDOM_SSRC and row[_PACKETS] >= LEAST_PACKETS
+        ]
     return Leg(
         flow_id=flow_id,
-        key=(int(family), str(client), port if App(app) in ONE_SOCKET else 0),
+        host=(int(family), str(client), str(peer) if named in NAMELESS else ""),
+        ties=tuple(ties),
         app=app,
         candidates=candidates,
         client=str(client),
+        peer=str(peer),
         is_media=is_media,
-        first_ns=first_ns,
+        is_evident=decided_by == DecidedBy.EVIDENCE,
+        confidence=confidence,
+        first_ns=origin_ns,
         last_ns=last_ns,
         media=(interval(up), interval(down)),
-        packets=(carried[up], carried[down]) if is_media else (0, 0),
+        packets=(carried[up], carried[down]) if is_media else (packets[up], packets[down]),
         bytes=(octets[up], octets[down]) if is_media else (0, 0),
         streams=streams,
+        reasons=tuple((word, bits) for word, bits in enumerate(words) if bits),
         up=up,
-        relayed=is_relayed(App(app), dport if up == 0 else sport),
-        goes_on=end_reason == EndReason.ACTIVE_TIMEOUT,
+        relayed=relayed,
+        goes_on=goes_on,
+        ids=shown,
+        end=(end_mark, end_mark_ns),
+        cost=(cost[up], cost[down]),
     )
 
 
@@ -143,13 +226,17 @@ def address(hi: int, lo: int) -> Address:
     return ipaddress.IPv6Address(hi << 64 | lo)
 
 
-def is_client(src: Address, sport: int, dst: Address, dport: int) -> bool:
+def is_client(app: App, src: Address, sport: int, dst: Address, dport: int) -> bool | None:
     """Whether the flow's source is the client: the private address of the two, else the end that is no server's port.
 
-    The first packet does not tell: in a capture that begins inside a call it is the relay's as often as not.
+    None when nobody can say. The first packet does not tell: in a capture that begins inside a call it is the relay's
+    as often as not. Of an application without paths between peers it is better than nothing.
     """
     if src.is_private != dst.is_private:
         return src.is_private
+    ports = RELAY_PORTS.get(app, SERVER_PORTS)
+    if (sport in ports) != (dport in ports):
+        return dport in ports
     if (sport in SERVER_PORTS) != (dport in SERVER_PORTS):
         return dport in SERVER_PORTS
-    return True
+    return True if app in SERVED else None

@@ -59,6 +59,9 @@ class Trips:
 
 NO_TRIPS = Trips(0, 0, 0)
 
+#: Place of each of a MEDIA row's values.
+PLACES = {name: place for place, name in enumerate(_COLUMNS)}
+
 
 @dataclass
 class Stream:
@@ -202,6 +205,11 @@ def _add_reports(stream: Stream, reports: list[tuple[Any, ...]]) -> None:
             stream.far_jitter_s = best[_FAR_JITTER] / stream.clock_hz
     for row in reports:
         stream.trips += Trips(row[_TRIPS], row[_TRIP_MIN_NS], row[_TRIP_SUM_NS])
+
+
+def kind_of(row: tuple[Any, ...]) -> str:
+    """Return what one flow's part of a source is, as its values tell."""
+    return _kind(round(row[PLACES["clock_hz"]]), row[PLACES["packets"]], row[PLACES["rtp_elapsed"]])
 
 
 def _kind(clock_hz: int, packets: int, rtp_elapsed: int) -> str:

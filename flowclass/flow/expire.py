@@ -147,6 +147,8 @@ def hand_out(state: Any, row: int, reason: int) -> None:
     out["also"] = body["also"]
     out["streams"] = body["streams"]
     out["resolved_app"] = body["resolved_app"]
+    out["end_mark_ns"] = body["end_mark_ns"]
+    out["end_mark"] = body["end_mark"]
     for direction in range(2):
         out["packets"][direction] = body["packets"][direction]
         out["bytes"][direction] = body["bytes"][direction]
@@ -154,6 +156,8 @@ def hand_out(state: Any, row: int, reason: int) -> None:
         out["trips"][direction] = body["trip"][direction]["trips"]
         out["trip_min_ns"][direction] = body["trip"][direction]["trip_min_ns"]
         out["trip_sum_ns"][direction] = body["trip"][direction]["trip_sum_ns"]
+        out["call_ids"][direction] = body["call_ids"][direction]
+        out["network_cost"][direction] = body["network_cost"][direction]
     sum_streams(state.streams, body, out)
     hand_out_media(state, body, flow_row)
     hand_out_reports(state, body, flow_row)

@@ -71,7 +71,7 @@ class FlowMeter:
         while start < refs.size:
             start = meter_block(block, start, first_frame)
             if start < refs.size or self._state.meter["ready"][0] >= ENOUGH_FLOWS:
-                yield from self._take()
+                yield from self.take()
 
     def warm(self) -> None:
         """Load or compile the kernels now, so that the first packet does not wait for them."""
@@ -84,14 +84,14 @@ class FlowMeter:
         row = 0
         while row >= 0:
             row = sweep_table(now_ns, row, self._state)
-            yield from self._take()
+            yield from self.take()
 
     def drain(self) -> Iterator[FlowBatch]:
         """End every flow: the capture is over."""
         row = 0
         while row >= 0:
             row = drain_table(row, self._state)
-            yield from self._take()
+            yield from self.take()
 
     def count_filtered(self, packets: int, wire_bytes: int) -> None:
         """Book packets that the user's filter kept from the meter."""
@@ -101,7 +101,8 @@ class FlowMeter:
         stats["ignored_packets"][Status.FILTERED] += np.uint64(packets)
         stats["ignored_bytes"][Status.FILTERED] += np.uint64(wire_bytes)
 
-    def _take(self) -> Iterator[FlowBatch]:
+    def take(self) -> Iterator[FlowBatch]:
+        """Yield the flows that have ended and were not handed out yet."""
         meter = self._state.meter[0]
         ready, rows = int(meter["ready"]), int(meter["ready_rows"])
         if ready:

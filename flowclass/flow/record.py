@@ -136,7 +136,11 @@ _BODY_FIELDS = (
     Field("tunnel_kind", "u1", "TunnelKind a layer", shape=(TUNNEL_PATH_LENGTH,)),
     Field("spare", "u1", "begins the windows at a line's start", shape=(9,)),
     Field("window", WINDOW, "statistics by direction, two lines each", shape=(2,)),
-    # Seldom: evidence, the flow's beginning, what both ends say.
+    # Seldom: what joins the flows of a call, evidence, the flow's beginning, what both ends say.
+    Field("call_ids", "u8", "ids that flows of one call share (flow.callmarks), 0 for none", shape=(2,)),
+    Field("end_mark_ns", "i8", "when the call, or its relay, was said to be over", "ns"),
+    Field("network_cost", "u2", "network cost of libwebrtc plus 1 by direction, 0 for none", shape=(2,)),
+    Field("end_mark", "u1", "an EndMark"),
     Field("apps", APPS_STATE, "each application's reasons and memory"),
     Field("head", "u1", "first bytes of each TCP direction", shape=(2, HEAD_BYTES)),
     Field("tunnel_id", "u4", "the tunnel layers' ids", shape=(TUNNEL_PATH_LENGTH,)),
@@ -283,6 +287,10 @@ FLOW_FIELDS = (
     Field("trips", "u4", "STUN requests that were answered, by the way of the request", shape=(2,)),
     Field("trip_min_ns", "i8", "their shortest round trip; nothing when there were none", "ns", shape=(2,)),
     Field("trip_sum_ns", "i8", "sum of their round trips", "ns", shape=(2,)),
+    Field("call_ids", "u8", "ids that flows of one call share: of its session with servers, of ICE; 0", shape=(2,)),
+    Field("end_mark_ns", "i8", "when the call, or this relay of it, was said to be over, 0 when it was not", "ns"),
+    Field("end_mark", "u1", "an EndMark"),
+    Field("network_cost", "u2", "network cost of libwebrtc (0xC057) plus 1 by direction, 0 for none", shape=(2,)),
     Field("depth", "u1", "tunnel layers"),
     Field("tunnel_kind", "u1", "TunnelKind a layer", shape=(TUNNEL_PATH_LENGTH,)),
     Field("tunnel_id", "u4", "its id", shape=(TUNNEL_PATH_LENGTH,)),

@@ -13,6 +13,7 @@ from flowclass.apps.decide import decide
 from flowclass.apps.habits import is_due, note_habits, will_be_due
 from flowclass.dissect.load import be32, u8
 from flowclass.dissect.payload import inspect
+from flowclass.flow.callmarks import note_call
 from flowclass.flow.correlation import learn_endpoints
 from flowclass.flow.expire import MEDIA_PACKETS
 from flowclass.flow.identity import flow_id
@@ -161,6 +162,7 @@ def study(state: Any, k: int, direction: int, row: int) -> int:
     msg = state.message[0]
     if body["stage"] != OPEN:
         inspect(data, pkt, msg)
+        note_call(data, pkt, msg, direction, body)
         note_media(data, pkt, msg, direction, state.streams, state.meter[0], state.stats[0], body, row)
         note_both_ends(state, pkt, msg, direction, body)
         if body["stage"] == FIRM and judge_stream(data, msg, direction, state.streams, body):
@@ -180,6 +182,7 @@ def study(state: Any, k: int, direction: int, row: int) -> int:
             hello = state.hello_packet[0]
             inspect(state.hello_bytes[at], hello, msg)
             fresh = observe_apps(state.hello_bytes[at], hello, msg, direction, body["apps"])
+    note_call(data, pkt, msg, direction, body)
     note_media(data, pkt, msg, direction, state.streams, state.meter[0], state.stats[0], body, row)
     if pkt["proto"] == UDP:
         note_both_ends(state, pkt, msg, direction, body)

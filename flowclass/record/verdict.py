@@ -1,4 +1,4 @@
-"""Kernel module: the closed vocabularies of a verdict: App, Kind, DecidedBy, Strength.
+"""Kernel module: the closed vocabularies of a verdict: App, Kind, DecidedBy, Link, EndMark, Strength.
 
 Values are stable: they are written into records, metrics and model bundles by name, and into arrays by number.
 """
@@ -69,6 +69,14 @@ class Link(IntEnum):
     NONE = 0
     HOST = 1  #: an address
     SOCKET = 2  #: an address and a UDP port
+
+
+class EndMark(IntEnum):
+    """A message that says that a call, or a relay of it, is over; the higher carries further."""
+
+    NONE = 0
+    RELEASE = 1  #: TURN Refresh with lifetime 0: that relay is no longer wanted
+    TERMINATE = 2  #: the application's own: WhatsApp type 0x0800, Viber type 05
 
 
 class Strength(IntEnum):

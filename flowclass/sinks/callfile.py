@@ -5,14 +5,14 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterable
-from dataclasses import fields
 from typing import Any
 
-from flowclass.calls.record import Call
+from flowclass.calls.record import CALL_COLUMNS, COLUMN_NAMES, Call
 from flowclass.sinks.arrow import require_pyarrow
 from flowclass.sinks.sink import Output, format_of
 
-COLUMNS = tuple(one.name for one in fields(Call))
+#: What joins the items of a list in CSV, as in flow records.
+LIST_MARK = ";"
 
 
 class CallFile:
@@ -26,7 +26,7 @@ class CallFile:
         self._output = Output(path)
         self._waiting: list[Call] = []
         if self._format == "csv":
-            self._output.write((",".join(COLUMNS) + "\n").encode())
+            self._output.write((",".join(COLUMN_NAMES) + "\n").encode())
 
     def write(self, calls: Iterable[Call]) -> None:
         """Write records."""
@@ -35,9 +35,8 @@ class CallFile:
         if self._format == "jsonl":
             self._output.write("".join(json.dumps(row) + "\n" for row in rows).encode())
         elif self._format == "csv":
-            csv.DictWriter(_Text(self._output), COLUMNS, lineterminator="\n").writerows(
-                {**row, "candidates": " ".join(row["candidates"]), "streams": json.dumps(row["streams"])}
-                for row in rows
+            csv.DictWriter(_Text(self._output), COLUMN_NAMES, lineterminator="\n").writerows(
+                {name: _cell(value) for name, value in row.items()} for row in rows
             )
         else:
             self._waiting += calls
@@ -47,6 +46,13 @@ class CallFile:
         if self._format == "parquet":
             self._output.write(_parquet(self._waiting))
         self._output.close()
+
+
+def _cell(value: Any) -> Any:
+    """Return a value as CSV has it: lists of words joined, lists of objects as JSON."""
+    if not isinstance(value, list):
+        return value
+    return json.dumps(value) if value and isinstance(value[0], dict) else LIST_MARK.join(value)
 
 
 class _Text:
@@ -83,7 +89,7 @@ def call_table(calls: Iterable[Call]) -> Any:
         "str": pa.string(), "list[str]": pa.list_(pa.string()), "float": pa.float64(), "float | None": pa.float64(),
         "bool": pa.bool_(), "int": pa.int64(), "list[dict[str, Any]]": pa.list_(_stream_type(pa)),
     }  # fmt: skip
-    schema = pa.schema([(one.name, kinds[str(one.type)]) for one in fields(Call)])
+    schema = pa.schema([(one.name, kinds[str(one.type)]) for one in CALL_COLUMNS])
     return pa.Table.from_pylist([vars(call) for call in calls], schema=schema)
 
 

@@ -8,15 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowclass.calls.record import Call
 from flowclass.metrics.calls import CallTotals, Histogram
+from tests.calls.records import call_with
 
-CALL = Call(
-    capture="eth0", app="whatsapp", candidates=["whatsapp"], client="10.0.0.1", start=0.0, talk_start=1.0, end=61.0,
-    talk_s=60.0, outcome="answered", cut_start=False, cut_end=False, flows=2, media_flows=1, packets_up=3000,
-    packets_down=3000, loss_up=0.0, loss_down=0.02, jitter_up=0.004, jitter_down=0.012, mos_low=2.9, mos_high=4.1,
-    quality_valid=True, quality_note="", media="audio", path="relay", bytes_up=1, bytes_down=1, streams=[],
-)  # fmt: skip
+CALL = call_with()
 
 
 def test_calls_are_counted_by_application_and_outcome() -> None:

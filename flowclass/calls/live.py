@@ -1,0 +1,90 @@
+"""Host module: LiveFlows, the flows in the meter's table that may still join a call that looks finished.
+
+A flow is told of when it ends, so a call is complete only once none of these is left: that makes its record the same
+however the packets were cut into files or blocks.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from flowclass.calls.leg import FAMILY, PORT_PAIRS, Host, Tie, address
+from flowclass.record.packet import IPV4_MAPPED
+from flowclass.record.verdict import App, Kind
+
+UDP = 17
+#: Signalling that goes on for longer than this after the media is a keepalive, unless it shares the call's socket.
+LINGER_NS = 130 * 1_000_000_000
+_COLUMNS = ("src_hi", "src_lo", "dst_hi", "dst_lo", "sport", "dport", "last_ns")
+
+
+def words_of(text: str) -> tuple[int, int]:
+    """Return an address as the two words of a flow's key."""
+    number = ipaddress.ip_address(text)
+    if number.version == 4:
+        return 0, IPV4_MAPPED | int(number)
+    return int(number) >> 64, int(number) & (1 << 64) - 1
+
+
+class LiveFlows:
+    """Live flows of some clients.
+
+    Parameters
+    ----------
+    hot, body : HOT[n], BODY[n] of the same flows; read now, not later
+    clients : addresses to look for
+    ties : ids to look for
+    """
+
+    def __init__(self, hot: Any, body: Any, clients: Iterable[str], ties: Iterable[Tie]) -> None:
+        lows = np.array([words_of(client)[1] for client in clients], np.uint64)
+        ids = np.array([number for kind, _, number in ties if kind == "id"], np.uint64)
+        wanted = (hot["in_use"] != 0) & (hot["proto"] == UDP) & (body["kind"] <= Kind.CALL_SIGNALLING)
+        mine = np.isin(hot["src_lo"], lows) | np.isin(hot["dst_lo"], lows)
+        if ids.size:
+            mine |= np.isin(body["call_ids"], ids).any(axis=1)
+        chosen = np.flatnonzero(wanted & mine)
+        hot, body = hot[chosen], body[chosen]
+        self._rows: dict[str, list[tuple[bool, int, int, App]]] = {}
+        self._tied: dict[Tie, int] = {}
+        is_media = (body["kind"] == Kind.CALL_MEDIA) | (body["streams"] > 0)
+        rows = zip(
+            *(hot[name].tolist() for name in _COLUMNS),
+            *(body[name].tolist() for name in ("origin_ns", "app", "call_ids")),
+            is_media.tolist(),
+            (is_media | (body["kind"] == Kind.CALL_SIGNALLING)).tolist(),
+            strict=True,
+        )
+        for src_hi, src_lo, dst_hi, dst_lo, sport, dport, last, origin, app, numbers, media, known in rows:
+            named = App(app)
+            for end, port in ((str(address(src_hi, src_lo)), sport), (str(address(dst_hi, dst_lo)), dport)):
+                self._note(("socket", end, port), origin)
+                if named in PORT_PAIRS:
+                    self._note(("socket", end, port & ~1), origin)
+                if known:
+                    self._rows.setdefault(end, []).append((media, origin, last, FAMILY.get(named, named)))
+            for number in numbers:
+                if number:
+                    self._note(("id", "", number), origin)
+
+    def _note(self, tie: Tie, origin: int) -> None:
+        self._tied[tie] = min(origin, self._tied.get(tie, origin))
+
+    def may_join(self, hosts: Iterable[Host], ties: Iterable[Tie], before_ns: int, *, by_host: bool) -> bool:
+        """Whether a live flow that began until ``before_ns`` shares a tie, or where ``by_host`` an address, with these.
+
+        Signalling of the same address counts only until LINGER_NS after it.
+        """
+        if any(self._tied.get(tie, before_ns + 1) <= before_ns for tie in ties):
+            return True
+        if not by_host:
+            return False
+        return any(
+            origin <= before_ns and (is_media or last <= before_ns + LINGER_NS) and family in (host[0], App.UNKNOWN)
+            for host in hosts
+            for is_media, origin, last, family in self._rows.get(host[1], ())
+        )

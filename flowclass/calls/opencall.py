@@ -1,0 +1,174 @@
+"""Host module: OpenCall, a call that may yet grow, and CallIndex, which finds the calls a flow belongs to."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from flowclass.calls.leg import Host, Leg, Span, Tie
+from flowclass.calls.signalling import Signalling
+from flowclass.calls.stream import PLACES, kind_of
+
+_Key = TypeVar("_Key")
+_DIRECTION, _FIRST, _LAST = PLACES["direction"], PLACES["first_ns"], PLACES["last_ns"]
+NS_PER_S = 1_000_000_000
+#: Media that is silent for longer belongs to the next call (FACTS §3.1: 8 to 10 s).
+JOIN_GAP_NS = 10 * NS_PER_S
+#: Both ways at least this long: a call that was answered.
+TALK_LEAST_NS = NS_PER_S
+
+
+def span(one: Span | None, other: Span | None) -> Span | None:
+    """Return what covers both."""
+    if one is None or other is None:
+        return one or other
+    return min(one[0], other[0]), max(one[1], other[1])
+
+
+def overlap(one: Span, other: Span) -> int:
+    """Return for how long both last, in ns; negative is the gap between them."""
+    return min(one[1], other[1]) - max(one[0], other[0])
+
+
+@dataclass(eq=False)
+class OpenCall:
+    """Media flows of one call, and the signalling that goes with them.
+
+    Attributes
+    ----------
+    media : first and last media packet of all legs in ns, either way
+    hosts, ties : of all its legs
+    signalling, tied : what goes with it, and what of that shares a tie with it rather than an address
+    """
+
+    media: Span
+    legs: dict[int, Leg] = field(default_factory=dict)
+    hosts: set[Host] = field(default_factory=set)
+    ties: set[Tie] = field(default_factory=set)
+    signalling: list[Signalling] = field(default_factory=list)
+    tied: list[Signalling] = field(default_factory=list)
+
+    def add(self, leg: Leg) -> None:
+        """Take a flow, or a further piece of one, whose streams' counts go on from the piece before."""
+        before = self.legs.get(leg.flow_id)
+        if before is not None:
+            leg.bytes = (leg.bytes[0] + before.bytes[0], leg.bytes[1] + before.bytes[1])
+            if not leg.streams:
+                leg.packets = (leg.packets[0] + before.packets[0], leg.packets[1] + before.packets[1])
+            leg.media = (span(before.media[0], leg.media[0]), span(before.media[1], leg.media[1]))
+        self.legs[leg.flow_id] = leg
+        both = extent(leg)
+        self.media = min(self.media[0], both[0]), max(self.media[1], both[1])
+        self.hosts.add(leg.host)
+        self.ties.update(leg.ties)
+
+    def absorb(self, other: OpenCall) -> None:
+        """Take all of another call: a flow has bridged the two."""
+        self.legs.update(other.legs)
+        self.media = min(self.media[0], other.media[0]), max(self.media[1], other.media[1])
+        self.hosts |= other.hosts
+        self.ties |= other.ties
+        self.signalling += [one for one in other.signalling if one not in self.signalling]
+        self.tied += [one for one in other.tied if one not in self.tied]
+
+    @property
+    def all_ties(self) -> set[Tie]:
+        """Its ties, and the ids of signalling that is tied to it."""
+        return self.ties.union(*(one.ids for one in self.tied))
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether a further piece of one of its flows will come."""
+        return any(leg.goes_on for leg in self.legs.values())
+
+    @property
+    def is_one_socket(self) -> bool:
+        """Whether the application uses one socket a call, so that an address alone joins nothing."""
+        votes = Counter[bool]()
+        for leg in self.legs.values():
+            votes[leg.is_one_socket] += sum(leg.packets)
+        return votes[True] > votes[False]
+
+    @property
+    def order(self) -> tuple[int, int]:
+        """Begin of its media, and the id of the flow that it began in: a total order that no run changes."""
+        return min((extent(leg)[0], leg.flow_id) for leg in self.legs.values())
+
+    @property
+    def speech(self) -> Span | None:
+        """When its audio went both ways, by its RTP streams; None where none tells."""
+        up = down = None
+        for leg in self.legs.values():
+            for row in leg.streams:
+                if kind_of(row) == "audio":
+                    way = (row[_FIRST], row[_LAST])
+                    up, down = (span(up, way), down) if row[_DIRECTION] == leg.up else (up, span(down, way))
+        if up is None or down is None or overlap(up, down) < TALK_LEAST_NS:
+            return None
+        return max(up[0], down[0]), min(up[1], down[1])
+
+
+def extent(leg: Leg) -> Span:
+    """Return first and last media of a flow, either way."""
+    both = span(*leg.media)
+    return both if both is not None else (leg.first_ns, leg.last_ns)
+
+
+class CallIndex:
+    """Open calls by what joins flows to them."""
+
+    def __init__(self) -> None:
+        self._calls: dict[OpenCall, None] = {}
+        self._by_tie: dict[Tie, list[OpenCall]] = {}
+        self._by_host: dict[Host, list[OpenCall]] = {}
+
+    def __len__(self) -> int:
+        return len(self._calls)
+
+    def __iter__(self) -> Iterator[OpenCall]:
+        return iter(list(self._calls))
+
+    def tied(self, ties: Iterable[Tie], when: Span) -> list[OpenCall]:
+        """Return the calls that share a tie with media and are near it in time."""
+        found: dict[OpenCall, None] = {}
+        for tie in ties:
+            for call in self._by_tie.get(tie, ()):
+                if tie[0] == "flow" or overlap(call.media, when) >= -JOIN_GAP_NS:
+                    found[call] = None
+        return list(found)
+
+    def at(self, hosts: Iterable[Host]) -> list[OpenCall]:
+        """Return the calls of some hosts."""
+        found: dict[OpenCall, None] = {}
+        for host in hosts:
+            found.update(dict.fromkeys(self._by_host.get(host, ())))
+        return list(found)
+
+    def put(self, call: OpenCall, ties: Iterable[Tie], hosts: Iterable[Host]) -> None:
+        """Take a call with some ties and hosts of it."""
+        self._calls[call] = None
+        for tie in ties:
+            calls = self._by_tie.setdefault(tie, [])
+            if call not in calls:
+                calls.append(call)
+        for host in hosts:
+            calls = self._by_host.setdefault(host, [])
+            if call not in calls:
+                calls.append(call)
+
+    def remove(self, call: OpenCall) -> None:
+        """Forget a call."""
+        del self._calls[call]
+        for tie in call.ties:
+            self._drop(self._by_tie, tie, call)
+        for host in call.hosts:
+            self._drop(self._by_host, host, call)
+
+    @staticmethod
+    def _drop(index: dict[_Key, list[OpenCall]], key: _Key, call: OpenCall) -> None:
+        calls = index[key]
+        calls.remove(call)
+        if not calls:
+            del index[key]

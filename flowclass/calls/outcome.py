@@ -1,0 +1,84 @@
+"""Host module: how a call went and what ended it, as far as its traffic tells (FACTS §3.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from flowclass.calls.leg import Leg, Span
+from flowclass.calls.record import EndedBy, Outcome
+from flowclass.calls.signalling import Signalling
+from flowclass.record.verdict import EndMark
+
+NS_PER_S = 1_000_000_000
+#: Both ways at least this long: a call that was answered.
+TALK_LEAST_NS = NS_PER_S
+#: One way for at least this long, and never the other (FACTS §3.2).
+ONE_WAY_LEAST_NS = 5 * NS_PER_S
+#: An attempt that rang for this long was left ringing: the apps give up after 45 to 60 s (FACTS §3.2).
+RANG_OUT_NS = 40 * NS_PER_S
+#: One side sends for this long to a peer that has fallen silent before it gives up: media time-outs are 5 to 10 s.
+DROP_NS = 5 * NS_PER_S
+#: Packets a second that such a side sends at least; fewer are keepalives.
+DROP_LEAST_RATE = 5
+#: A message that ends the call comes this long before the last media packet at most: packets on their way.
+END_SLACK_NS = 2 * NS_PER_S
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """An outcome, and what it rests on as ``outcome.reason``."""
+
+    outcome: Outcome
+    reasons: tuple[str, ...]
+
+
+def ended_by(marks: Iterable[tuple[int, int]], end_ns: int, *, cut_end: bool) -> EndedBy:
+    """Return what showed the end of a call whose last packet came at ``end_ns``.
+
+    Parameters
+    ----------
+    marks : (EndMark, ns) of its flows
+    """
+    # A relay released while another flow still carried media is not the end.
+    timely = [mark for mark, at in marks if mark and at >= end_ns - END_SLACK_NS]
+    best = max(timely, default=int(EndMark.NONE))
+    if best == EndMark.TERMINATE:
+        return EndedBy.TERMINATE
+    if best == EndMark.RELEASE:
+        return EndedBy.RELEASE
+    return EndedBy.CAPTURE if cut_end else EndedBy.SILENCE
+
+
+def outcome_of_media(
+    up: Span | None, down: Span | None, talk: Span | None, ended: EndedBy, legs: Sequence[Leg]
+) -> Verdict:
+    """Return the outcome of a call with media each way for the spans given."""
+    if talk is not None and talk[1] - talk[0] >= TALK_LEAST_NS:
+        return Verdict(Outcome.ANSWERED, ("outcome.media-both-ways",))
+    one = up or down
+    if one is not None and (up is None or down is None) and one[1] - one[0] >= ONE_WAY_LEAST_NS:
+        return Verdict(Outcome.ONE_WAY, ("outcome.media-up-only" if down is None else "outcome.media-down-only",))
+    return Verdict(Outcome.UNKNOWN, ("outcome.little-media",))
+
+
+def outcome_of_attempt(units: Sequence[Signalling], ended: EndedBy, *, cut_start: bool, both_ways: bool) -> Verdict:
+    """Return the outcome of a call without media.
+
+    Unanswered checks to peers are normal and say nothing; relays that were asked and never answered do, where the
+    capture shows the way back at all.
+    """
+    servers = [answered for one in units for answered in one.servers.values()]
+    if not servers:
+        return Verdict(Outcome.UNKNOWN, ("outcome.no-relay-seen",))
+    if not any(servers):
+        if both_ways:
+            return Verdict(Outcome.FAILED_SETUP, ("outcome.no-relay-answered",))
+        return Verdict(Outcome.UNKNOWN, ("outcome.one-direction-seen",))
+    rang_ns = max(one.last_ns for one in units) - min(one.first_ns for one in units)
+    reasons = ("outcome.relay-answered", "outcome.no-media")
+    if rang_ns >= RANG_OUT_NS:
+        return Verdict(Outcome.UNANSWERED, (*reasons, "outcome.rang-out"))
+    if cut_start or ended == EndedBy.CAPTURE:
+        return Verdict(Outcome.UNKNOWN, (*reasons, "outcome.cut-off"))
+    return Verdict(Outcome.DECLINED_OR_MISSED, (*reasons, "outcome.given-up"))

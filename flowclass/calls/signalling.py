@@ -1,0 +1,192 @@
+"""Host module: Signalling, what one client socket exchanged with relays and peers around a call, and its store.
+
+A call leaves up to a dozen such flows; they wait for its media, which may be told of half an hour later, so they are
+summed up a socket at a time and their number is bounded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from flowclass.calls.leg import ONE_SOCKET, Host, Leg, Tie
+from flowclass.record.verdict import App
+
+NS_PER_S = 1_000_000_000
+#: Flows of one socket that are further apart than this belong to different attempts.
+SOCKET_GAP_NS = 10 * NS_PER_S
+#: Flows named of one socket; the rest is only counted.
+MAX_FLOWS = 16
+MAX_SERVERS = 32
+#: Hosts looked at for signalling that shares an id: more show that the id is no call's (a password all clients share).
+MAX_HOSTS = 32
+#: Sockets remembered at once; beyond it new ones are shed, and counted.
+MAX_WAITING = 131_072
+
+
+@dataclass(eq=False, slots=True)
+class Signalling:
+    """Flows without media of one client socket, near each other in time.
+
+    Attributes
+    ----------
+    host, ties, client : as `Leg` has them
+    first_ns, last_ns : first and last packet
+    flow_ids : of its flows, earliest first, MAX_FLOWS at most
+    servers : for the flow of each relay or server that was asked, whether it ever answered; MAX_SERVERS at most
+    peers : flows to a peer that carried an id of the call: somebody at the other end has been reached by signalling
+    requests : packets from the client
+    apps : flows that evidence names, by application
+    end, cost, reasons : as `Leg` has them, of all its flows
+    is_used : whether a call with media has taken it
+    """
+
+    host: Host
+    client: str
+    first_ns: int
+    last_ns: int
+    ties: set[Tie] = field(default_factory=set)
+    flow_ids: list[tuple[int, int]] = field(default_factory=list)
+    servers: dict[int, bool] = field(default_factory=dict)
+    peers: int = 0
+    requests: int = 0
+    candidates: int = 0
+    confidence: float = 0.0
+    apps: dict[int, int] = field(default_factory=dict)
+    end: tuple[int, int] = (0, 0)
+    cost: tuple[int, int] = (0, 0)
+    reasons: set[tuple[int, int]] = field(default_factory=set)
+    is_used: bool = False
+
+    def absorb(self, other: Signalling) -> None:
+        """Take all of another of the same socket."""
+        self.first_ns, self.last_ns = min(self.first_ns, other.first_ns), max(self.last_ns, other.last_ns)
+        self.ties |= other.ties
+        self.flow_ids = sorted({*self.flow_ids, *other.flow_ids})[:MAX_FLOWS]
+        for flow, has_answered in other.servers.items():
+            if flow in self.servers or len(self.servers) < MAX_SERVERS:
+                self.servers[flow] = self.servers.get(flow, False) or has_answered
+        self.peers += other.peers
+        self.requests += other.requests
+        self.candidates |= other.candidates
+        self.confidence = max(self.confidence, other.confidence)
+        for app, count in other.apps.items():
+            self.apps[app] = self.apps.get(app, 0) + count
+        self.end = max(self.end, other.end)
+        self.cost = (max(self.cost[0], other.cost[0]), max(self.cost[1], other.cost[1]))
+        self.reasons |= other.reasons
+        self.is_used |= other.is_used
+
+    @property
+    def is_one_socket(self) -> bool:
+        """Whether its application uses one socket a call.
+
+        WhatsApp asks several relays from it; what looks like WhatsApp and asks one relay a socket is Messenger (FACTS
+        §1.3, §1.4). Telegram uses several since it does ICE (FACTS §1.6).
+        """
+        if App.WHATSAPP in self.apps:
+            return len(self.servers) > 1
+        return bool(self.apps.keys() & (ONE_SOCKET - {App.TELEGRAM}))
+
+    @property
+    def ids(self) -> set[Tie]:
+        """Its ids of the call."""
+        return {tie for tie in self.ties if tie[0] == "id"}
+
+
+def signalling_of(leg: Leg) -> Signalling:
+    """Return a flow without media as what it adds to its socket."""
+    return Signalling(
+        host=leg.host,
+        client=leg.client,
+        first_ns=leg.first_ns,
+        last_ns=leg.last_ns,
+        ties=set(leg.ties),
+        flow_ids=[(leg.first_ns, leg.flow_id)],
+        servers={leg.flow_id: leg.packets[1] > 0} if leg.relayed and leg.packets[0] else {},
+        peers=int(leg.relayed is False and bool(leg.ids)),
+        requests=leg.packets[0],
+        candidates=leg.candidates,
+        confidence=leg.confidence,
+        apps={leg.app: 1} if leg.is_evident else {},
+        end=leg.end,
+        cost=leg.cost,
+        reasons=set(leg.reasons),
+    )
+
+
+class SignallingStore:
+    """Signalling that waits for its call, by host.
+
+    Attributes
+    ----------
+    shed : flows that found no room
+    """
+
+    def __init__(self) -> None:
+        self._by_host: dict[Host, list[Signalling]] = {}
+        self._hosts_of: dict[Tie, set[Host]] = {}
+        self._count = 0
+        self.shed = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def add(self, leg: Leg) -> None:
+        """Take a flow without media."""
+        fresh = signalling_of(leg)
+        waiting = self._by_host.setdefault(leg.host, [])
+        socket = next((tie for tie in leg.ties if tie[0] == "socket"), None)
+        near = [
+            one
+            for one in waiting
+            if socket in one.ties
+            and one.first_ns - SOCKET_GAP_NS <= fresh.last_ns
+            and fresh.first_ns <= one.last_ns + SOCKET_GAP_NS
+        ]
+        if not near and self._count >= MAX_WAITING:
+            self.shed += 1
+            if not waiting:
+                del self._by_host[leg.host]
+            return
+        for one in near:
+            fresh.absorb(one)
+            waiting.remove(one)
+            self._count -= 1
+        waiting.append(fresh)
+        self._count += 1
+        for tie in fresh.ids:
+            self._hosts_of.setdefault(tie, set()).add(leg.host)
+
+    def at(self, hosts: Iterable[Host], ties: Iterable[Tie]) -> list[Signalling]:
+        """Return the signalling of some hosts, and of others that share an id with them or with ``ties``."""
+        seen: dict[Host, None] = {}
+        found: list[Signalling] = []
+        todo = list(hosts) + [host for tie in ties for host in self._hosts_of.get(tie, ())]
+        while todo and len(seen) < MAX_HOSTS:
+            host = todo.pop(0)
+            if host in seen:
+                continue
+            seen[host] = None
+            for one in self._by_host.get(host, ()):
+                found.append(one)
+                todo += [other for tie in one.ids for other in self._hosts_of.get(tie, ())]
+        return found
+
+    def __iter__(self) -> Iterator[list[Signalling]]:
+        return iter([list(waiting) for waiting in self._by_host.values()])
+
+    def remove(self, gone: Iterable[Signalling]) -> None:
+        """Forget some."""
+        for one in gone:
+            waiting = self._by_host[one.host]
+            waiting.remove(one)
+            self._count -= 1
+            if not waiting:
+                del self._by_host[one.host]
+            for tie in one.ids:
+                hosts = self._hosts_of.get(tie)
+                if hosts is not None and not any(tie in other.ties for other in self._by_host.get(one.host, ())):
+                    hosts.discard(one.host)
+                    if not hosts:
+                        del self._hosts_of[tie]
