@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -75,7 +75,7 @@ class Anonymizer:
             ids = flows[name]
             flows[name] = np.where(ids == 0, ids, self.hide_ids(ids))
 
-    def hide_ids(self, ids: Any) -> np.ndarray:
+    def hide_ids(self, ids: Sequence[int] | np.ndarray) -> np.ndarray:
         """Return uint64[n] identifiers encrypted: the same for the same, and nothing to test a guess by."""
         blocks = np.zeros((len(ids), 2), ">u8")
         blocks[:, 0] = ids
@@ -93,5 +93,17 @@ class Anonymizer:
         return str(type(address)(hidden))
 
     def hide_calls(self, calls: Iterable[Call]) -> list[Call]:
-        """Return calls with their addresses hidden."""
-        return [replace(call, client=self.hide_address(call.client)) for call in calls]
+        """Return calls with their addresses and the identifiers of their flows hidden."""
+        return [
+            replace(
+                call,
+                client=self.hide_address(call.client),
+                call_id=self._hide_texts([call.call_id])[0],
+                flows=self._hide_texts(call.flows),
+            )
+            for call in calls
+        ]
+
+    def _hide_texts(self, ids: Sequence[str]) -> list[str]:
+        """Return identifiers as records write them, encrypted."""
+        return [f"{number:016x}" for number in self.hide_ids([int(text, 16) for text in ids]).tolist()]

@@ -15,6 +15,7 @@ from flowclass.errors import UsageError
 from flowclass.flow.record import FLOW
 from flowclass.privacy.anonymizer import Anonymizer
 from flowclass.sinks.sink import open_sink
+from tests.calls.records import call_with
 from tests.sinks.plain import address, community
 from tests.sinks.records import random_flows
 
@@ -103,3 +104,15 @@ def test_key_of_another_length__is_refused(key_file: Path, size: int) -> None:
 def test_missing_key__is_named() -> None:
     with pytest.raises(UsageError, match="cannot read the key /nowhere"):
         Anonymizer.read("/nowhere")
+
+
+def test_call__names_its_flows_as_their_records_do() -> None:
+    flows, _ = random_flows(3)
+    ids = [f"{number:016x}" for number in flows["flow_id"].tolist()]
+    anonymizer = Anonymizer(KEY)
+    (hidden,) = anonymizer.hide_calls([call_with(call_id=ids[0], flows=ids)])
+    anonymizer.hide(flows)
+    assert [hidden.call_id, hidden.flows] == [
+        f"{flows['flow_id'][0]:016x}",
+        [f"{number:016x}" for number in flows["flow_id"].tolist()],
+    ]
