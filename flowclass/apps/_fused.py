@@ -188,7 +188,7 @@ LISTENERS = np.array(
         0x2a20,  # RTCP
         0xc0280,  # DTLS
         0x202000,  # QUIC
-        0x41ffff,  # TLS_HELLO
+        0x45ffff,  # TLS_HELLO
         0x0,  # TLS
         0x200000,  # DNS
         0x20000,  # SIP

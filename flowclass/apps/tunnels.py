@@ -7,6 +7,14 @@ from typing import Any
 import numpy as np
 
 from flowclass.apps.app import Application, Reason, bits
+from flowclass.apps.openvpn import (
+    DATA_2_FIRST,
+    DATA_2_LAST,
+    OPCODES,
+    is_openvpn,
+    is_openvpn_data,
+    is_openvpn_stream,
+)
 from flowclass.dissect.load import be16, be32, be64, le32, u8
 from flowclass.jit import int64, kernel
 from flowclass.record.field import Field
@@ -24,6 +32,7 @@ LISTENS = (
     MessageKind.TCP_START,
     MessageKind.IP_OTHER,
     MessageKind.RTP,
+    MessageKind.TLS_HELLO,
 )
 
 REASONS = (
@@ -45,7 +54,7 @@ REASONS = (
         "openvpn-reset",
         Strength.STRONG,
         Kind.TUNNEL,
-        "OpenVPN hard reset and its answer, or two packets of one session",
+        "OpenVPN hard reset and its answer over UDP or TCP, or two packets of one session",
         "FACTS §5.1",
         app=App.OPENVPN,
     ),
@@ -113,8 +122,26 @@ REASONS = (
         "FACTS §5.1; capture softether",
         app=App.SOFTETHER,
     ),
+    Reason(
+        "openvpn-data",
+        Strength.STRONG,
+        Kind.TUNNEL,
+        "OpenVPN data packets in a row: opcode 9, one peer number, a counter that rises",
+        "Linux drivers/net/ovpn/proto.h; FACTS §5.1",
+        app=App.OPENVPN,
+    ),
+    Reason(
+        "tailscale-relay",
+        Strength.STRONG,
+        Kind.TUNNEL,
+        "server name of a Tailscale relay: derpN.tailscale.com",
+        "tailscale.com/docs/reference/derp-servers; no capture",
+        app=App.TAILSCALE,
+    ),
 )
-HANDSHAKE, DATA, OPENVPN, IKE, ESP, IPSEC, L2TP, PPTP, ANYCONNECT, TAILSCALE, SOFTETHER = bits(REASONS)
+HANDSHAKE, DATA, OPENVPN, IKE, ESP, IPSEC, L2TP, PPTP, ANYCONNECT, TAILSCALE, SOFTETHER, OPENVPN_DATA, DERP = bits(
+    REASONS
+)
 STATE = (
     Field("spi", "u4", "SPI, WireGuard receiver or OpenVPN session, by direction", shape=(2,)),
     Field("last", "u4", "latest ESP number by direction", shape=(2,)),
@@ -123,13 +150,11 @@ STATE = (
 )
 
 DTLS, TCP_START, IP_OTHER = int(MessageKind.DTLS), int(MessageKind.TCP_START), int(MessageKind.IP_OTHER)
-RTP = int(MessageKind.RTP)
+RTP, TLS_HELLO = int(MessageKind.RTP), int(MessageKind.TLS_HELLO)
 DTLS_OLD = 0x0100
-#: OpenVPN: hard resets of client and server, the client's third form, control, acknowledgement (FACTS §5.1).
-OPCODES = (0x38, 0x40, 0x50, 0x20, 0x28)
 #: IP protocols: GRE, ESP, AH, L2TP version 3.
 GRE_PROTOCOL, ESP_PROTOCOL, AH_PROTOCOL, L2TP_PROTOCOL = 47, 50, 51, 115
-IKE_PORT, NAT_PORT, L2TP_PORT, PPTP_PORT, OPENVPN_PORT, SOFTETHER_PORT = 500, 4500, 1701, 1723, 1194, 5004
+IKE_PORT, NAT_PORT, L2TP_PORT, PPTP_PORT, SOFTETHER_PORT = 500, 4500, 1701, 1723, 5004
 #: WireGuard types 1, 2, 4 as first words, and lengths of the first two.
 WG_INITIATION, WG_RESPONSE, WG_DATA, WG_INITIATION_BYTES, WG_RESPONSE_BYTES = (
     0x01000000,
@@ -140,6 +165,10 @@ WG_INITIATION, WG_RESPONSE, WG_DATA, WG_INITIATION_BYTES, WG_RESPONSE_BYTES = (
 )
 PPTP_COOKIE = 0x1A2B3C4D
 TAILSCALE_HIGH, TAILSCALE_LOW = 0x5453F09F, 0x92AC
+#: "derp", ".tai", "lsca", "le.c" in lower case: how the names of Tailscale's relays begin, and end but for "om".
+DERP_WORD, TAILSCALE_WORDS, LOWER_CASE = 0x64657270, (0x2E746169, 0x6C736361, 0x6C652E63), 0x20202020
+#: "derp1.tailscale.com" and a little more.
+LEAST_RELAY_NAME, LONGEST_RELAY_NAME, RELAY_SUFFIX_BYTES = 19, 24, 14
 ZERO = np.uint64(0)
 
 
@@ -166,23 +195,6 @@ def _wireguard(data: Any, pkt: Any, word0: int, direction: int, state: Any) -> i
         state["spi"][direction] = receiver
         return DATA if _count(state, had in (0, receiver)) >= 3 and le32(data, lo + 12) == 0 else 0
     return HANDSHAKE if state["steps"] == 3 else 0
-
-
-@kernel
-def _openvpn(data: Any, pkt: Any, word0: int, direction: int, state: Any) -> int:
-    """Look for OpenVPN's resets and control packets: opcode, key id 0, session id."""
-    lo = int64(pkt["payload_lo"])
-    size = int64(pkt["payload_bytes"])
-    if size < 14 or int64(pkt["payload_hi"]) - lo < 9:
-        return 0
-    opcode = word0 >> 24
-    if opcode in (0x38, 0x40, 0x50) and size in (14, 26, 42, 54, 62, 66, 74, 86, 98):
-        state["steps"] = int64(state["steps"]) | (8 if opcode == 0x40 else 4)
-        state["spi"][direction] = be32(data, lo + 1)
-        return OPENVPN if state["steps"] & 12 == 12 else 0
-    if opcode in (0x20, 0x28) and state["steps"] & 12 and state["spi"][direction] == be32(data, lo + 1):
-        return OPENVPN
-    return 0
 
 
 @kernel
@@ -240,17 +252,34 @@ def _other_protocol(data: Any, pkt: Any) -> int:
 
 
 @kernel
+def is_relay_name(data: Any, lo: int, hi: int) -> bool:
+    """Whether the server name in [lo, hi) is that of a Tailscale relay."""
+    if not LEAST_RELAY_NAME <= hi - lo <= LONGEST_RELAY_NAME or be32(data, lo) | LOWER_CASE != DERP_WORD:
+        return False
+    at = hi - RELAY_SUFFIX_BYTES
+    for word in TAILSCALE_WORDS:
+        if be32(data, at) | LOWER_CASE != word:
+            return False
+        at += 4
+    return True
+
+
+@kernel
 def observe(data: Any, pkt: Any, msg: Any, direction: int, state: Any) -> int:
     """Look at one packet; return the bits of the Reasons it shows."""
     kind = int64(msg["kind"])
     if kind == IP_OTHER:
         return _other_protocol(data, pkt)
+    if kind == TLS_HELLO:
+        return DERP if is_relay_name(data, int64(msg["sni_lo"]), int64(msg["sni_hi"])) else 0
     if kind == DTLS:
         return ANYCONNECT if msg["tls_version"] == DTLS_OLD else 0
     lo, hi = int64(pkt["payload_lo"]), int64(pkt["payload_hi"])
     word0 = int64(msg["word0"])
     if kind == TCP_START:
         is_port = pkt["dport"] == PPTP_PORT or pkt["sport"] == PPTP_PORT
+        if is_openvpn_stream(data, pkt, word0, direction, state):
+            return OPENVPN
         is_pptp = is_port and int64(msg["word1"]) == PPTP_COOKIE and word0 & 0xFFFF == 1
         return PPTP if is_pptp else 0
     sport, dport = int64(pkt["sport"]), int64(pkt["dport"])
@@ -262,8 +291,11 @@ def observe(data: Any, pkt: Any, msg: Any, direction: int, state: Any) -> int:
     if word0 == TAILSCALE_HIGH and int64(msg["word1"]) >> 16 == TAILSCALE_LOW:
         return TAILSCALE
     found = _wireguard(data, pkt, word0, direction, state) if word0 & 0xFFFFFF == 0 else 0
-    if word0 >> 24 in OPCODES:
-        found |= _openvpn(data, pkt, word0, direction, state)
+    first = word0 >> 24
+    if first in OPCODES and is_openvpn(data, pkt, word0, direction, state):
+        found |= OPENVPN
+    if DATA_2_FIRST <= first <= DATA_2_LAST and is_openvpn_data(data, pkt, word0, direction, state):
+        found |= OPENVPN_DATA
     if on_port:
         found |= _ipsec(data, pkt, word0, direction, state) | _l2tp(data, pkt, word0)
     if pkt["payload_bytes"] == 1 and pkt["dport"] == SOFTETHER_PORT and hi > lo and word0 >> 24 == 0x41:
