@@ -1,0 +1,1 @@
+"""Host module: programs of the laboratory that run inside a namespace, each started by a talk."""
