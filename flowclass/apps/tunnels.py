@@ -138,10 +138,31 @@ REASONS = (
         "tailscale.com/docs/reference/derp-servers; no capture",
         app=App.TAILSCALE,
     ),
+    Reason(
+        "openconnect",
+        Strength.STRONG,
+        Kind.TUNNEL,
+        "DTLS ClientHello on UDP 443 that names a session of 32 bytes: AnyConnect and OpenConnect join their TLS so",
+        "draft-mavrogiannopoulos-openconnect; pcaps/lab/anyconnect-call.pcap",
+        app=App.ANYCONNECT,
+    ),
 )
-HANDSHAKE, DATA, OPENVPN, IKE, ESP, IPSEC, L2TP, PPTP, ANYCONNECT, TAILSCALE, SOFTETHER, OPENVPN_DATA, DERP = bits(
-    REASONS
-)
+(
+    HANDSHAKE,
+    DATA,
+    OPENVPN,
+    IKE,
+    ESP,
+    IPSEC,
+    L2TP,
+    PPTP,
+    ANYCONNECT,
+    TAILSCALE,
+    SOFTETHER,
+    OPENVPN_DATA,
+    DERP,
+    OPENCONNECT,
+) = bits(REASONS)
 STATE = (
     Field("spi", "u4", "SPI, WireGuard receiver or OpenVPN session, by direction", shape=(2,)),
     Field("last", "u4", "latest ESP number by direction", shape=(2,)),
@@ -164,6 +185,8 @@ WG_INITIATION, WG_RESPONSE, WG_DATA, WG_INITIATION_BYTES, WG_RESPONSE_BYTES = (
     92,
 )
 PPTP_COOKIE = 0x1A2B3C4D
+#: A DTLS ClientHello: record header, handshake header of 12 bytes, version, random, length of the session id.
+DTLS_HANDSHAKE, DTLS_HEADER_BYTES, SESSION_LENGTH_AT, SESSION_BYTES, HTTPS_PORT = 22, 13, 13 + 12 + 34, 32, 443
 TAILSCALE_HIGH, TAILSCALE_LOW = 0x5453F09F, 0x92AC
 #: "derp", ".tai", "lsca", "le.c" in lower case: how the names of Tailscale's relays begin, and end but for "om".
 DERP_WORD, TAILSCALE_WORDS, LOWER_CASE = 0x64657270, (0x2E746169, 0x6C736361, 0x6C652E63), 0x20202020
@@ -252,6 +275,14 @@ def _other_protocol(data: Any, pkt: Any) -> int:
 
 
 @kernel
+def resumes_session(data: Any, lo: int, hi: int) -> bool:
+    """Whether the DTLS record at ``lo`` is a ClientHello with a session id of full length (RFC 6347 §4.2)."""
+    if hi - lo <= SESSION_LENGTH_AT or u8(data, lo) != DTLS_HANDSHAKE or u8(data, lo + DTLS_HEADER_BYTES) != 1:
+        return False
+    return bool(u8(data, lo + SESSION_LENGTH_AT) == SESSION_BYTES)
+
+
+@kernel
 def is_relay_name(data: Any, lo: int, hi: int) -> bool:
     """Whether the server name in [lo, hi) is that of a Tailscale relay."""
     if not LEAST_RELAY_NAME <= hi - lo <= LONGEST_RELAY_NAME or be32(data, lo) | LOWER_CASE != DERP_WORD:
@@ -272,9 +303,11 @@ def observe(data: Any, pkt: Any, msg: Any, direction: int, state: Any) -> int:
         return _other_protocol(data, pkt)
     if kind == TLS_HELLO:
         return DERP if is_relay_name(data, int64(msg["sni_lo"]), int64(msg["sni_hi"])) else 0
-    if kind == DTLS:
-        return ANYCONNECT if msg["tls_version"] == DTLS_OLD else 0
     lo, hi = int64(pkt["payload_lo"]), int64(pkt["payload_hi"])
+    if kind == DTLS:
+        if msg["tls_version"] == DTLS_OLD:
+            return ANYCONNECT
+        return OPENCONNECT if pkt["dport"] == HTTPS_PORT and resumes_session(data, lo, hi) else 0
     word0 = int64(msg["word0"])
     if kind == TCP_START:
         is_port = pkt["dport"] == PPTP_PORT or pkt["sport"] == PPTP_PORT

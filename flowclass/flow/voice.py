@@ -2,7 +2,7 @@
 
 Speech is sent on a frame clock, both ways, in small packets: within a second they are spread over the whole of it,
 where a page or a download sends bursts, and acknowledgements are shorter. Each second of a tunnel is judged so; it is
-counted once most of ten seconds in a row were (docs/decisions, voice in tunnels, has the measurements). What
+counted once most of ten seconds in a row were (docs/decisions/0011-voice-in-tunnels.md has the measurements). What
 application speaks is not asked: cadence does not tell. Called for packets of flows that evidence calls a tunnel.
 """
 

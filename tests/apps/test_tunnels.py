@@ -149,6 +149,23 @@ def test_softether__question_and_answer() -> None:
     assert verdict(flow) == (App.SOFTETHER, Kind.TUNNEL)
 
 
+def client_hello_dtls(session: bytes) -> bytes:
+    body = b"\xfe\xfd" + bytes(32) + bytes([len(session)]) + session + b"\0\0\2\0\xa9\1\0"
+    handshake = b"\1" + len(body).to_bytes(3, "big") + bytes(5) + len(body).to_bytes(3, "big") + body
+    return b"\x16\xfe\xff" + bytes(8) + len(handshake).to_bytes(2, "big") + handshake
+
+
+@pytest.mark.parametrize(
+    ("port", "session", "expected"),
+    [(443, bytes(32), (App.ANYCONNECT, Kind.TUNNEL)), (443, b"", NOTHING), (5684, bytes(32), NOTHING)],
+    ids=["joins its TLS session", "a new session", "another port"],
+)
+def test_openconnect__hello(port: int, session: bytes, expected: tuple[App, Kind]) -> None:
+    flow = Flow(dport=port)
+    flow.see(client_hello_dtls(session))
+    assert verdict(flow) == expected
+
+
 def test_dtls_of_today_is_no_tunnel_by_itself() -> None:
     flow = Flow(dport=443)
     flow.see(dtls(0xFEFD))
