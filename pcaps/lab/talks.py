@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from functools import partial
 
 from pcaps.lab import other, sip, webrtc
+from pcaps.lab.anyconnect import anyconnect
+from pcaps.lab.ipsec import CHARON, ipsec
 from pcaps.lab.net import Wire
 from pcaps.lab.vpn import INNER_FAR, INNER_NEAR, OpenVpn, openvpn, wireguard
 
 #: (application, kind) as ``pcaps/labels.csv`` names them.
 Label = tuple[str, str]
+Labels = dict[tuple[int, int], Label]
 NOT_VOIP = "not-voip"
 CALL_S = 3.0
 #: ``voice_like_s`` needs most of ten seconds.
@@ -32,50 +35,68 @@ class Talk:
     """
 
     play: Callable[[Wire], None]
-    labels: dict[tuple[int, int], Label]
+    labels: Labels
     programs: tuple[str, ...] = ()
     snap_bytes: int = 0
     voice: bool | None = None
 
 
 TCP, UDP = 6, 17
-SNAP = 80
+#: Bytes of a frame that say all but contents, and those that a DTLS hello's session takes more.
+SNAP, HELLO_SNAP = 80, 108
 
 
 def _sip(codec: str) -> Talk:
-    labels = {(UDP, sip.SIP_PORT): ("sip", "call-signalling"), (UDP, 0): ("sip", "call-media")}
+    labels: Labels = {(UDP, sip.SIP_PORT): ("sip", "call-signalling"), (UDP, 0): ("sip", "call-media")}
     return Talk(lambda wire: sip.call(wire.near, wire.far, codec, CALL_S), labels, ("baresip",))
 
 
 def _webrtc(media: str, *, relayed: bool = False) -> Talk:
     programs = ("turnserver", "nft") if relayed else ()
-    labels = {(UDP, 0): ("webrtc", "call-media")}
+    labels: Labels = {(UDP, 0): ("webrtc", "call-media")}
     return Talk(lambda wire: webrtc.call(wire, CALL_S, media, relayed=relayed), labels, programs)
 
 
-def _call_inside(lay: Callable[[Wire], None], label: Label, port: int, programs: tuple[str, ...], proto: int) -> Talk:
+def _call_inside(lay: Callable[[Wire], None], labels: Labels, programs: tuple[str, ...]) -> Talk:
     def play(wire: Wire) -> None:
         lay(wire)
         sip.call(wire.near, wire.far, "gsm", TUNNEL_CALL_S, INNER_NEAR, INNER_FAR)
 
-    return Talk(play, {(proto, port): label}, ("baresip", *programs), SNAP, voice=True)
+    return Talk(play, labels, ("baresip", *programs), SNAP, voice=True)
 
 
-def _download_inside(lay: Callable[[Wire], None], label: Label, port: int, programs: tuple[str, ...]) -> Talk:
+def _openvpn(proto: str, wrap: str) -> Callable[[Wire], None]:
+    return partial(openvpn, setup=OpenVpn(proto, OVPN_PORT, wrap))
+
+
+def _anyconnect(wire: Wire) -> None:
+    sip.call(wire.near, wire.far, "gsm", TUNNEL_CALL_S, *anyconnect(wire))
+
+
+def _download_inside(lay: Callable[[Wire], None], labels: Labels, programs: tuple[str, ...]) -> Talk:
     def play(wire: Wire) -> None:
         lay(wire)
         other.download(wire, INNER_FAR)
 
-    return Talk(play, {(UDP, port): label}, ("curl", *programs), SNAP, voice=False)
+    return Talk(play, labels, ("curl", *programs), SNAP, voice=False)
 
 
-WIREGUARD, OPENVPN = ("wireguard", "tunnel"), ("openvpn", "tunnel")
-WG_PROGRAMS, OVPN_PROGRAMS = ("wireguard-go", "wg"), ("openvpn", "openssl")
+WG_PROGRAMS, OVPN_PROGRAMS, IKE_PROGRAMS = ("wireguard-go", "wg"), ("openvpn", "openssl"), (CHARON, "swanctl")
+OC_PROGRAMS = ("ocserv", "ocpasswd", "openconnect", "openssl", "baresip")
 #: Ports that are another service's, so that no port can help.
 WG_PORT, OVPN_PORT = 3478, 443
 
-MUMBLE: dict[tuple[int, int], Label] = {(TCP, other.MUMBLE_PORT): ("mumble", NOT_VOIP)}
-BITTORRENT: dict[tuple[int, int], Label] = {(UDP, other.TORRENT_PORT): ("bittorrent", NOT_VOIP)}
+MUMBLE: Labels = {(TCP, other.MUMBLE_PORT): ("mumble", NOT_VOIP)}
+IPERF: Labels = {(proto, other.IPERF_PORT): ("iperf3", NOT_VOIP) for proto in (TCP, UDP)}
+BITTORRENT: Labels = {(UDP, other.TORRENT_PORT): ("bittorrent", NOT_VOIP)}
+HTTP3: Labels = {(UDP, other.HTTPS_PORT): ("http3", NOT_VOIP)}
+WIREGUARD: Labels = {(UDP, WG_PORT): ("wireguard", "tunnel")}
+OPENVPN: Labels = {(proto, OVPN_PORT): ("openvpn", "tunnel") for proto in (TCP, UDP)}
+IPSEC: Labels = {(UDP, port): ("ipsec", "tunnel") for port in (500, 4500)}
+#: Its control connection is TLS like any other.
+ANYCONNECT: Labels = {(UDP, 443): ("anyconnect", "tunnel"), (TCP, 443): ("anyconnect", NOT_VOIP)}
+
+WG = partial(wireguard, port=WG_PORT)
 
 TALKS: dict[str, Talk] = {
     **{f"sip-{codec}": _sip(codec) for codec in sip.CODECS},
@@ -83,22 +104,14 @@ TALKS: dict[str, Talk] = {
     "webrtc-video": _webrtc("video"),
     "webrtc-turn": _webrtc("audio", relayed=True),
     "mumble": Talk(partial(other.mumble, seconds=CALL_S), MUMBLE, ("murmurd",)),
-    "iperf3-udp": Talk(
-        lambda wire: other.iperf(wire, CALL_S, *other.STEADY),
-        {(UDP, other.IPERF_PORT): ("iperf3", NOT_VOIP), (TCP, other.IPERF_PORT): ("iperf3", NOT_VOIP)},
-        ("iperf3",),
-    ),
+    "iperf3-udp": Talk(lambda wire: other.iperf(wire, CALL_S, *other.STEADY), IPERF, ("iperf3",)),
     "bittorrent-utp": Talk(partial(other.utp, seconds=CALL_S), BITTORRENT, snap_bytes=96),
-    "http3": Talk(other.http3, {(UDP, other.HTTPS_PORT): ("http3", NOT_VOIP)}, ("openssl",), 256),
-    "wireguard-call": _call_inside(partial(wireguard, port=WG_PORT), WIREGUARD, WG_PORT, WG_PROGRAMS, UDP),
-    "wireguard-download": _download_inside(partial(wireguard, port=WG_PORT), WIREGUARD, WG_PORT, WG_PROGRAMS),
-    "openvpn-call": _call_inside(
-        partial(openvpn, setup=OpenVpn(port=OVPN_PORT, wrap="tls-crypt")), OPENVPN, OVPN_PORT, OVPN_PROGRAMS, UDP
-    ),
-    "openvpn-download": _download_inside(
-        partial(openvpn, setup=OpenVpn(port=OVPN_PORT, wrap="tls-auth")), OPENVPN, OVPN_PORT, OVPN_PROGRAMS
-    ),
-    "openvpn-tcp-call": _call_inside(
-        partial(openvpn, setup=OpenVpn("tcp", OVPN_PORT, "tls-crypt")), OPENVPN, OVPN_PORT, OVPN_PROGRAMS, TCP
-    ),
+    "http3": Talk(other.http3, HTTP3, ("openssl",), 256),
+    "wireguard-call": _call_inside(WG, WIREGUARD, WG_PROGRAMS),
+    "wireguard-download": _download_inside(WG, WIREGUARD, WG_PROGRAMS),
+    "openvpn-call": _call_inside(_openvpn("udp", "tls-crypt"), OPENVPN, OVPN_PROGRAMS),
+    "openvpn-download": _download_inside(_openvpn("udp", "tls-auth"), OPENVPN, OVPN_PROGRAMS),
+    "openvpn-tcp-call": _call_inside(_openvpn("tcp", "tls-crypt"), OPENVPN, OVPN_PROGRAMS),
+    "ipsec-call": _call_inside(ipsec, IPSEC, IKE_PROGRAMS),
+    "anyconnect-call": Talk(_anyconnect, ANYCONNECT, OC_PROGRAMS, HELLO_SNAP, voice=True),
 }
