@@ -5,10 +5,11 @@
 #    source ~/.local/share/bash_completion/flowclass
 # See also: https://github.com/scop/bash-completion/blob/main/doc/configuration.md
 
-_shtab_flowclass_subparsers=(analyze run check-config doctor explain train evaluate model corpus features)
+_shtab_flowclass_subparsers=(analyze run top check-config doctor explain train evaluate model corpus features)
 
 _shtab_flowclass_analyze_option_strings=(-h --help --flows --calls --format --separate --stats --filter --quiet --no-color --model --config --networks --anonymize --max-flows)
 _shtab_flowclass_run_option_strings=(-h --help --config --interface --flows --calls --listen)
+_shtab_flowclass_top_option_strings=(-h --help --url --interface --interval --once --no-color)
 _shtab_flowclass_check_config_option_strings=(-h --help --sample)
 _shtab_flowclass_doctor_option_strings=(-h --help --config --interface)
 _shtab_flowclass_explain_option_strings=(-h --help --model)
@@ -25,7 +26,7 @@ _shtab_flowclass_analyze___format_choices=(jsonl csv parquet)
 _shtab_flowclass_evaluate___peer_choices=(nfstream ndpi)
 _shtab_flowclass_model_pos_0_choices=(show list verify)
 _shtab_flowclass_corpus_pos_0_choices=(list fetch verify)
-_shtab_flowclass_pos_0_choices=(analyze run check-config doctor explain train evaluate model corpus features)
+_shtab_flowclass_pos_0_choices=(analyze run top check-config doctor explain train evaluate model corpus features)
 
 _shtab_flowclass_analyze_pos_0_nargs=+
 _shtab_flowclass_analyze__h_nargs=0
@@ -36,6 +37,10 @@ _shtab_flowclass_analyze___quiet_nargs=0
 _shtab_flowclass_analyze___no_color_nargs=0
 _shtab_flowclass_run__h_nargs=0
 _shtab_flowclass_run___help_nargs=0
+_shtab_flowclass_top__h_nargs=0
+_shtab_flowclass_top___help_nargs=0
+_shtab_flowclass_top___once_nargs=0
+_shtab_flowclass_top___no_color_nargs=0
 _shtab_flowclass_check_config__h_nargs=0
 _shtab_flowclass_check_config___help_nargs=0
 _shtab_flowclass_check_config___sample_nargs=0

@@ -13,13 +13,14 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from flowclass.cli import analyze, checkconfig, corpus, doctor, evaluate, explain, features, model, run, train
+from flowclass.cli import analyze, checkconfig, corpus, doctor, evaluate, explain, features, model, run, top, train
 from flowclass.errors import FlowclassError
 
 OK, FAILURE, USAGE, PARTIAL, INTERRUPTED = 0, 1, 2, 3, 130
 VERBS = {
     "analyze": analyze,
     "run": run,
+    "top": top,
     "check-config": checkconfig,
     "doctor": doctor,
     "explain": explain,
