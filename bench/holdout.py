@@ -27,9 +27,10 @@ from bench.reasons import decide_all
 from flowclass.apps._fused import MODULES, REASON_WORDS, REASONS
 from flowclass.apps.app import Reason
 from flowclass.apps.decide import DECISION
-from flowclass.apps.habits import HABITS
+from flowclass.apps.habits import HABITS, has_clock
 from flowclass.errors import CaptureError
 from flowclass.flow.flowmeter import FlowBatch, FlowMeter
+from flowclass.jit import entry
 from flowclass.model.labels import Label
 from flowclass.record.verdict import APP_NAMES, Kind, Strength
 from flowclass.training.corpus import Capture, captures_of, key_of
@@ -55,6 +56,12 @@ class Row:
     shown: tuple[Shown, ...]
 
 
+@entry
+def _clock_fits(habits: np.ndarray, place: int, stream: np.void) -> bool:
+    """Whether a MEDIA row runs by the clock of a habit."""
+    return bool(has_clock(habits[place], stream))
+
+
 def _shown(media: np.ndarray) -> Iterator[Shown]:
     """Yield what the streams of a flow show of the habits."""
     for stream in media:
@@ -66,7 +73,7 @@ def _shown(media: np.ndarray) -> Iterator[Shown]:
             is_profile = habit["profile"] < 0 or habit["profile"] == stream["extension"]
             is_source = habit["ssrc_least"] <= stream["ssrc"] <= habit["ssrc_most"]
             is_size = habit["size_least"] <= size <= habit["size_most"]
-            if is_type and is_step and is_profile and is_source and is_size:
+            if is_type and is_step and is_profile and is_source and is_size and _clock_fits(HABITS, place, stream):
                 yield place, payload_type, 0 if habit["any_step"] else step
 
 

@@ -15,6 +15,10 @@ FIRST_RANDOM_SSRC = 1 << 20
 LAST_SSRC = 0xFFFFFFFF
 #: RTCP packet types that share a port with RTP (RFC 5761 §4).
 FIRST_CONTROL, LAST_CONTROL = 192, 223
+#: Clocks of speech codecs as jitter leaves them: half as fast to half as fast again.
+KHZ_16, KHZ_48 = (9, 24), (32, 72)
+#: How long a stream lasts before its clock is looked at: three frames of 60 ms, six of 20.
+CLOCK_MS = 100
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,8 @@ class Habit:
     ssrc : least and largest SSRC
     size : least and largest mean size of its RTP packets in bytes
     packets : packets the stream needs before it is judged
+    clock : rate of its timestamps against arrival, least and most in kHz: what tells 60 ms at 16 kHz from 20 ms at
+        48 kHz; with it, the stream is judged once it lasts CLOCK_MS
     """
 
     reason: int
@@ -39,6 +45,7 @@ class Habit:
     ssrc: tuple[int, int] = (0, LAST_SSRC)
     size: tuple[int, int] = (0, 0xFFFF)
     packets: int = 3
+    clock: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         if not self.types or not all(0 <= payload_type < 128 for payload_type in self.types):

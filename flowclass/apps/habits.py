@@ -14,7 +14,7 @@ import numpy as np
 
 from flowclass.apps._fused import add_reason
 from flowclass.apps.catalog import MODULES
-from flowclass.apps.habit import ANY, Habit
+from flowclass.apps.habit import ANY, CLOCK_MS, Habit
 from flowclass.jit import int64, kernel
 from flowclass.record.field import Field, dtype_of
 
@@ -22,6 +22,7 @@ from flowclass.record.field import Field, dtype_of
 MAX_STEPS = 8
 #: Packets of a stream up to which it is judged at each one; afterwards whenever their number has doubled.
 EVERY_PACKET = 16
+NS_PER_US, US_PER_MS = 1_000, 1_000
 
 _HABIT = dtype_of(
     (
@@ -34,6 +35,8 @@ _HABIT = dtype_of(
         Field("size_least", "u4", "least mean size", "byte"),
         Field("size_most", "u4", "largest mean size", "byte"),
         Field("packets", "u4", "packets needed"),
+        Field("clock_least", "u4", "least clock rate, 0 when it does not matter", "kHz"),
+        Field("clock_most", "u4", "largest clock rate", "kHz"),
         Field("word", "u4", "the application's place in the catalog"),
         Field("bit", "u4", "bit of the Reason"),
     )
@@ -53,6 +56,8 @@ def _row(word: int, habit: Habit) -> np.ndarray:
     row["profile"] = habit.profile
     row["size_least"], row["size_most"] = habit.size
     row["packets"] = habit.packets
+    if habit.clock is not None:
+        row["clock_least"], row["clock_most"] = habit.clock
     row["word"], row["bit"] = word, habit.reason
     return row
 
@@ -80,6 +85,18 @@ def _has_step(habit: Any, step: int) -> Any:
 
 
 @kernel
+def has_clock(habit: Any, stream: Any) -> Any:
+    """Whether a stream (STREAM or MEDIA) runs by the habit's clock."""
+    if habit["clock_least"] == 0:
+        return True
+    lasts_us = (int64(stream["last_ns"]) - int64(stream["first_ns"])) // NS_PER_US
+    ticks = int64(stream["rtp_elapsed"])
+    if lasts_us < CLOCK_MS * US_PER_MS or ticks <= 0:
+        return False
+    return int64(habit["clock_least"]) * lasts_us <= ticks * US_PER_MS <= int64(habit["clock_most"]) * lasts_us
+
+
+@kernel
 def shows(habit: Any, stream: Any) -> Any:
     """Whether a confirmed STREAM shows the habit."""
     payload_type = int64(stream["payload_type"])
@@ -92,7 +109,9 @@ def shows(habit: Any, stream: Any) -> Any:
     if profile != ANY and profile != int64(stream["extension"]):
         return False
     size = int64(stream["bytes"]) // int64(stream["packets"])
-    return bool(habit["size_least"] <= size <= habit["size_most"] and _has_step(habit, int64(stream["step"])))
+    if not habit["size_least"] <= size <= habit["size_most"]:
+        return False
+    return bool(_has_step(habit, int64(stream["step"])) and has_clock(habit, stream))
 
 
 @kernel

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flowclass.apps.app import Application, Reason, bits
-from flowclass.apps.habit import FIRST_RANDOM_SSRC, LAST_SSRC, NONE, Habit
+from flowclass.apps.habit import FIRST_RANDOM_SSRC, KHZ_16, LAST_SSRC, NONE, Habit
 from flowclass.dissect.rtp import payload_type
 from flowclass.jit import int64, kernel
 from flowclass.record.field import Field
@@ -50,11 +50,12 @@ REASONS = (
         Strength.STRONG,
         Kind.CALL_MEDIA,
         "RTP stream of payload type 108 in frames of 60 ms at 16 kHz, without header extension",
-        "FACTS §1.12; capture KakaoTalk_talk",
+        "FACTS §1.15; capture KakaoTalk_talk",
     ),
 )
 VOICE, CONTROL, NAME, STREAM = bits(REASONS)
-HABITS = (Habit(STREAM, (108,), (960,), NONE, (FIRST_RANDOM_SSRC, LAST_SSRC), (40, 200)),)
+#: By the clock: telephones number Opus so too, whose frames of 20 ms at 48 kHz have that step.
+HABITS = (Habit(STREAM, (108,), (960,), NONE, (FIRST_RANDOM_SSRC, LAST_SSRC), (40, 200), clock=KHZ_16),)
 STATE = (Field("voices", "u1", "RTP packets, saturating"), Field("controls", "u1", "RTCP packets, saturating"))
 
 APP_NUMBER = int(App.KAKAOTALK)

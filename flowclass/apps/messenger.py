@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flowclass.apps.app import Application, Reason, bits, mask
-from flowclass.apps.habit import FIRST_RANDOM_SSRC, LAST_SSRC, ONE_BYTE, Habit
+from flowclass.apps.habit import FIRST_RANDOM_SSRC, KHZ_48, LAST_SSRC, ONE_BYTE, Habit
 from flowclass.apps.ports import is_stun_server
 from flowclass.jit import int64, kernel
 from flowclass.record.field import Field
@@ -69,7 +69,12 @@ REASONS = (
     ),
 )
 EDGE, REALM, NAME, PORT, STREAM = bits(REASONS)
-HABITS = (Habit(STREAM, (96,), (2880, 17280), ONE_BYTE, (FIRST_RANDOM_SSRC, LAST_SSRC)),)
+#: Of audio: browsers send video under the same number, whose frames of 32 ms have that step too.
+HABITS = (
+    Habit(
+        STREAM, (96,), (2880, 17280), ONE_BYTE, (FIRST_RANDOM_SSRC, LAST_SSRC), size=(20, 400), packets=4, clock=KHZ_48
+    ),
+)
 STATE = (Field("channels", "u1", "ChannelData with the port, saturating"),)
 
 APP_NUMBER = int(App.MESSENGER)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from flowclass.apps.app import Application, Reason, bits, mask
+from flowclass.apps.habit import FIRST_RANDOM_SSRC, KHZ_16, LAST_SSRC, ONE_BYTE, Habit
 from flowclass.dissect.load import be16, le16, u8
 from flowclass.dissect.rtp import sequence_number, ssrc
 from flowclass.jit import int64, kernel
@@ -67,7 +70,7 @@ REASONS = (
         "voice-port",
         Strength.STRONG,
         Kind.CALL_SIGNALLING,
-        "call signalling packet (type 19, 1A or 02) on a port of Viber's voice servers",
+        "call signalling packet (type 19, 1A or 02), or three of two types under one 2-byte id, on a port of Viber's",
         "FACTS §1.5",
     ),
     Reason(
@@ -78,8 +81,20 @@ REASONS = (
         "three probes of 16 bytes (type 03) under one 2-byte id, as peers send to look for a direct path",
         "FACTS §1.5; capture viber_mobile",
     ),
+    Reason(
+        "stream-habit",
+        Strength.STRONG,
+        Kind.CALL_MEDIA,
+        "RTP stream of payload type 107 in frames of 20 ms at 16 kHz with one-byte extensions, shifted or in a relay",
+        "FACTS §1.5: the media stack is the same whatever stands before it; capture viber_mobile",
+    ),
 )
-MEDIA, CONTROL, REALM, REGISTER, CHAT, NAME, VOICE_PORT, PEER_PROBE = bits(REASONS)
+MEDIA, CONTROL, REALM, REGISTER, CHAT, NAME, VOICE_PORT, PEER_PROBE, STREAM = bits(REASONS)
+HABITS = (
+    Habit(
+        STREAM, (107,), (320, 640), ONE_BYTE, (FIRST_RANDOM_SSRC, LAST_SSRC), size=(20, 300), packets=5, clock=KHZ_16
+    ),
+)
 STATE = (
     Field("ssrc", "u4", "SSRC of the latest shifted RTP packet"),
     Field("seq", "u2", "its sequence number"),
@@ -88,6 +103,8 @@ STATE = (
     Field("control", "u1", "control packets, saturating"),
     Field("types", "u4", "control types seen, a bit each"),
     Field("strangers", "u1", "packets under another id, saturating"),
+    Field("loose", "u1", "control packets of any length on a port of Viber's, saturating"),
+    Field("loose_types", "u4", "their types, a bit each"),
 )
 
 APP_NUMBER = int(App.VIBER)
@@ -107,7 +124,9 @@ CHAT_PORT, CHAT_PORT_ALT = 4244, 5242
 def is_voice_port(pkt: Any) -> bool:
     """Whether either port is one of Viber's voice servers (FACTS §1.5)."""
     sport, dport = int64(pkt["sport"]), int64(pkt["dport"])
-    return 7985 <= sport <= 7987 or 7985 <= dport <= 7987 or sport == 5243 or dport == 5243 or dport == 9785
+    if 7985 <= sport <= 7987 or 7985 <= dport <= 7987:
+        return True
+    return sport == 5243 or dport == 5243 or sport == 9785 or dport == 9785
 
 
 @kernel
@@ -178,16 +197,26 @@ def _datagram(data: Any, pkt: Any, msg: Any, direction: int, state: Any) -> int:
     if size < 8 or int64(pkt["payload_hi"]) - lo < 4:
         return 0
     kind = le16(data, lo + 2)
-    if kind == 0 or kind > LAST_CONTROL or not control_fits(kind, size) or be16(data, lo) == 0:
+    fits, on_port = control_fits(kind, size), is_voice_port(pkt)
+    if kind == 0 or kind > LAST_CONTROL or be16(data, lo) == 0 or not (fits or on_port):
         return 0
     if not _same_id(int64(msg["word0"]), direction, state):
         return 0
     found = 0
-    if is_voice_port(pkt):
-        if kind == REGISTER_TYPE or kind == REGISTERED:
+    if on_port:
+        if fits and (kind == REGISTER_TYPE or kind == REGISTERED):
             found |= REGISTER
-        if kind in (0x02, 0x19, 0x1A):
+        if fits and kind in (0x02, 0x19, 0x1A):
             found |= VOICE_PORT
+        # Lengths change with the build: what fits none of those seen counts for itself.
+        loose = min(int64(state["loose"]) + 1, 255)
+        state["loose"] = loose
+        state["loose_types"] |= np.uint32(1 << (kind & 31))
+        several = int64(state["loose_types"])
+        if loose >= CONTROL_NEEDED and several & (several - 1) and state["strangers"] == 0:
+            found |= VOICE_PORT
+        if not fits:
+            return found
     packets = min(int64(state["control"]) + 1, 255)
     types = int64(state["types"]) | (1 << (kind & 31))
     state["control"] = packets

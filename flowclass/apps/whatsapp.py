@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flowclass.apps.app import Application, Reason, bits, mask
-from flowclass.apps.habit import FIRST_RANDOM_SSRC, LAST_SSRC, NONE, Control, Habit
+from flowclass.apps.habit import FIRST_RANDOM_SSRC, KHZ_16, LAST_SSRC, NONE, Control, Habit
 from flowclass.dissect.load import be16, u8
 from flowclass.jit import int64, kernel
 from flowclass.record.message import HEAD_BYTES, MessageKind, StunAttribute
@@ -97,7 +97,8 @@ DEBE = 0xDEBE
 _RANDOM = (FIRST_RANDOM_SSRC, LAST_SSRC)
 HABITS = (
     Habit(STREAM, tuple(range(96, 128)), (), DEBE),
-    Habit(STREAM, (120,), (320, 640, 960, 1280, 1920, 2560), NONE, _RANDOM),
+    # Steps of one to eight frames of 20 ms, and of silence; by the clock, for telephones number Opus so too.
+    Habit(STREAM, (120,), (320, 640, 960, 1280, 1600, 1920, 2560, 6720), NONE, _RANDOM, clock=KHZ_16),
 )
 CONTROLS = (Control(CONTROL, (208, 209), _RANDOM), Control(CONTROL, (200, 201), _RANDOM, extended=True))
 STATE = ()

@@ -40,6 +40,8 @@ ONE_BYTE_EXTENSION = 0xBEDE
 ZOOM_SERVER_MEDIA, ZOOM_SERVER_BYTES, ZOOM_AUDIO, ZOOM_VIDEO = 5, 8, 15, 16
 #: Header in front of the content of Microsoft's multiplexed TURN (FACTS §0).
 MS_TURN_BYTES = 12
+#: Channel and length in front of ChannelData (RFC 8656 §12.4).
+CHANNEL_BYTES = 4
 TCP_START, TCP_MORE, IP_OTHER = int(MessageKind.TCP_START), int(MessageKind.TCP_MORE), int(MessageKind.IP_OTHER)
 
 
@@ -190,6 +192,19 @@ def datagram(data: Any, lo: int, hi: int, wire_bytes: int, pkt: Any, msg: Any) -
 
 
 @kernel
+def is_channel_stream(data: Any, lo: int, hi: int, wire_bytes: int, word0: int) -> bool:
+    """Whether a TCP segment is ChannelData: one message that fills it, or several of one channel.
+
+    On TCP they are padded to four bytes (RFC 8656 §12.5).
+    """
+    total = CHANNEL_BYTES + (((word0 & 0xFFFF) + 3) & 0x1FFFC)
+    if total == wire_bytes:
+        return True
+    at = lo + total
+    return bool(total < wire_bytes and at + 2 <= hi and be16(data, at) == word0 >> 16)
+
+
+@kernel
 def segment(data: Any, lo: int, hi: int, wire_bytes: int, pkt: Any, msg: Any) -> int:
     """Return the MessageKind of one TCP payload of at least one captured byte."""
     word0 = int64(msg["word0"])
@@ -216,6 +231,11 @@ def segment(data: Any, lo: int, hi: int, wire_bytes: int, pkt: Any, msg: Any) ->
     if length:
         stun(data, lo, min(hi, lo + length), msg)
         return STUN
+    if 0x40 <= first <= 0x4F and is_channel_stream(data, lo, hi, wire_bytes, word0):
+        size = word0 & 0xFFFF
+        msg["channel"] = word0 >> 16
+        inner(data, lo + CHANNEL_BYTES, min(hi, lo + CHANNEL_BYTES + size), size, msg)
+        return CHANNEL_DATA
     if 0x41 <= first < 0x5B:
         text = sip_text(data, lo, hi, word0)
         if text:

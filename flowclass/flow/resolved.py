@@ -1,7 +1,8 @@
 """Kernel module: addresses lately resolved to an application's host name: a bounded, forgetful table.
 
-A DNS answer teaches (client, address) → application; a flow between the two that begins soon after carries the
-hint as a weak reason. It never decides: shared addresses and spoofed answers are common (USERS §2.10).
+A DNS answer, or the server name of a TLS hello, teaches (client, address) → application; a flow between the two that
+begins soon after carries the hint as a weak reason. It never decides: shared addresses and spoofed answers are common
+(USERS §2.10).
 """
 
 from __future__ import annotations
@@ -48,6 +49,18 @@ def learn_answers(pkt: Any, msg: Any, resolved: Any) -> None:
         entry["pair"] = pair
         entry["until_ns"] = pkt["ts_ns"] + REMEMBER_NS
         entry["app"] = msg["name_app"]
+
+
+@kernel
+def learn_server(pkt: Any, msg: Any, resolved: Any) -> None:
+    """Remember the address to which a TLS hello goes whose server name belongs to an application."""
+    if msg["name_app"] == 0:
+        return
+    pair = pair_hash(pkt["src_hi"], pkt["src_lo"], pkt["dst_hi"], pkt["dst_lo"])
+    entry = resolved[int64(pair & np.uint64(RESOLVED_ENTRIES - 1))]
+    entry["pair"] = pair
+    entry["until_ns"] = pkt["ts_ns"] + REMEMBER_NS
+    entry["app"] = msg["name_app"]
 
 
 @kernel

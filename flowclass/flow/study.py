@@ -20,7 +20,7 @@ from flowclass.flow.identity import flow_id
 from flowclass.flow.reassembly import join_hello
 from flowclass.flow.record import WINDOW_PACKETS
 from flowclass.flow.reports import note_both_ends
-from flowclass.flow.resolved import learn_answers
+from flowclass.flow.resolved import learn_answers, learn_server
 from flowclass.flow.streams import CONFIRMED, MAX_REJECTS, add_media, update_stream
 from flowclass.flow.window import add_to_window
 from flowclass.jit import int64, kernel, unit
@@ -182,6 +182,8 @@ def study(state: Any, k: int, direction: int, row: int) -> int:
             hello = state.hello_packet[0]
             inspect(state.hello_bytes[at], hello, msg)
             fresh = observe_apps(state.hello_bytes[at], hello, msg, direction, body["apps"])
+    if msg["kind"] == MessageKind.TLS_HELLO:
+        learn_server(pkt, msg, state.resolved)
     note_call(data, pkt, msg, direction, body)
     note_media(data, pkt, msg, direction, state.streams, state.meter[0], state.stats[0], body, row)
     if pkt["proto"] == UDP:

@@ -131,6 +131,14 @@ def test_viber__control_packets_under_one_id() -> None:
     assert verdict(flow) == (App.VIBER, Kind.CALL_SIGNALLING)
 
 
+def test_viber__control_packets_of_unknown_length_count_on_its_ports() -> None:
+    for dport, is_viber in ((7987, True), (6000, False)):
+        flow = Flow(dport=dport)
+        for kind, size in ((1, 140), (9, 24), (6, 25)):
+            flow.see(viber_control(kind, size))
+        assert (verdict(flow) == (App.VIBER, Kind.CALL_SIGNALLING)) is is_viber
+
+
 def test_viber__control_packets_under_changing_ids_are_chance() -> None:
     flow = Flow(dport=6000)
     for identity, kind, size in ((0xCE01, 1, 136), (0x1234, 9, 20), (0x7777, 3, 16), (0x0F0F, 6, 21)):

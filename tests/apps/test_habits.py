@@ -17,12 +17,20 @@ RANDOM_SSRC = 0x5C0FFEE1
 
 
 def media_flow(
-    *, payload_type: int, step: int, ssrc: int, profile: int = 0, size: int = 80, count: int = 12, first: int = 700
+    *,
+    payload_type: int,
+    step: int,
+    ssrc: int,
+    profile: int = 0,
+    size: int = 80,
+    count: int = 12,
+    first: int = 700,
+    frame_ms: int = 20,
 ) -> np.void:
     """Return the FLOW record of a stream that nothing went before."""
     sent = [
         frames.udp(
-            i * 20 * MS,
+            i * frame_ms * MS,
             CLIENT,
             41000,
             PEER,
@@ -52,9 +60,13 @@ def media_flow(
         (App.SIGNAL, {"payload_type": 101, "step": 1, "ssrc": 13}),
         (App.MEET, {"payload_type": 97, "step": 0, "ssrc": 0, "profile": 0xBEDE, "size": 250}),
         (App.WHATSAPP, {"payload_type": 120, "step": 960, "ssrc": RANDOM_SSRC, "profile": 0xDEBE}),
-        (App.WHATSAPP, {"payload_type": 120, "step": 2560, "ssrc": RANDOM_SSRC}),
-        (App.MESSENGER, {"payload_type": 96, "step": 2880, "ssrc": RANDOM_SSRC, "profile": 0xBEDE}),
-        (App.KAKAOTALK, {"payload_type": 108, "step": 960, "ssrc": RANDOM_SSRC}),
+        (App.WHATSAPP, {"payload_type": 120, "step": 2560, "ssrc": RANDOM_SSRC, "frame_ms": 160}),
+        (App.WHATSAPP, {"payload_type": 120, "step": 960, "ssrc": RANDOM_SSRC, "frame_ms": 60}),
+        (App.RTP, {"payload_type": 120, "step": 960, "ssrc": RANDOM_SSRC, "frame_ms": 20}),
+        (App.MESSENGER, {"payload_type": 96, "step": 2880, "ssrc": RANDOM_SSRC, "profile": 0xBEDE, "frame_ms": 60}),
+        (App.KAKAOTALK, {"payload_type": 108, "step": 960, "ssrc": RANDOM_SSRC, "frame_ms": 60}),
+        (App.RTP, {"payload_type": 108, "step": 960, "ssrc": RANDOM_SSRC, "frame_ms": 20}),
+        (App.VIBER, {"payload_type": 107, "step": 320, "ssrc": RANDOM_SSRC, "profile": 0xBEDE}),
         (App.LINE, {"payload_type": 96, "step": 960, "ssrc": 0x66, "profile": 0x0240}),
         (App.RTP, {"payload_type": 0, "step": 160, "ssrc": RANDOM_SSRC, "size": 160}),
         (App.RTP, {"payload_type": 97, "step": 320, "ssrc": RANDOM_SSRC}),
@@ -71,6 +83,10 @@ def test_habit__names_a_stream_seen_without_its_beginning(app: App, stream: dict
     "stream",
     [
         pytest.param({"payload_type": 120, "step": 960, "ssrc": RANDOM_SSRC, "profile": 0xBEDE}, id="random-ssrc"),
+        pytest.param(
+            {"payload_type": 96, "step": 2880, "ssrc": RANDOM_SSRC, "profile": 0xBEDE, "size": 900, "frame_ms": 32},
+            id="browser-video",
+        ),
         pytest.param({"payload_type": 33, "step": 3600, "ssrc": RANDOM_SSRC, "size": 1316}, id="mpeg-ts"),
         pytest.param({"payload_type": 96, "step": 3003, "ssrc": RANDOM_SSRC, "size": 1200}, id="rtsp-video"),
         pytest.param({"payload_type": 0, "step": 160, "ssrc": RANDOM_SSRC, "count": 2}, id="two-packets"),

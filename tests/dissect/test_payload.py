@@ -74,6 +74,16 @@ def test_inspect__media_inside_a_relay_message(wrap) -> None:  # type: ignore[no
     assert msg["inner_kind"] == MessageKind.RTP
 
 
+def test_inspect__channel_data_on_tcp_is_padded_and_several_may_share_a_segment() -> None:
+    one = channel_data(rtp(payload=bytes(38))) + bytes(2)
+    for payload in (one, one + one):
+        msg = look(payload, proto=6)
+        assert (msg["kind"], msg["inner_kind"], msg["media_lo"]) == (MessageKind.CHANNEL_DATA, MessageKind.RTP, 4)
+        assert msg["media_bytes"] == 50
+    assert look(b"GET / HTTP/1.1\r\n\r\n", proto=6)["kind"] == MessageKind.HTTP
+    assert look(b"\x40\x01\x00\x10" + bytes(9), proto=6)["kind"] != MessageKind.CHANNEL_DATA
+
+
 def test_inspect__stun_inside_stun_gives_its_numbers_and_no_media() -> None:
     msg = look(SAMPLES["stun-in-stun"][3])
     assert msg["inner_kind"] == MessageKind.STUN

@@ -62,6 +62,14 @@ def test_resolved__flow_to_a_resolved_address_carries_the_hint() -> None:
     assert flows[flows["proto"] == 6]["resolved_app"].tolist() == [App.WHATSAPP]
 
 
+@pytest.mark.parametrize("sizes", [[], [300, 300]])
+def test_resolved__flow_to_an_address_named_in_a_hello_carries_the_hint(sizes: list[int]) -> None:
+    hello = segments(client_hello("g.whatsapp.net", padding=900), sizes)
+    later = frames.udp(START + 10**9, CLIENT, 50001, SERVER, 40000, b"\x00\x01\x02\x03 opaque")
+    flows = run([*hello, later])
+    assert flows[flows["proto"] == 17]["resolved_app"].tolist() == [App.WHATSAPP]
+
+
 def test_resolved__stranger_to_the_address_does_not() -> None:
     answer = frames.udp(START, "10.0.0.53", 53, CLIENT, 4444, dns_answer("g.whatsapp.net", SERVER))
     other = frames.tcp(START + 10**9, "10.0.0.8", 50001, SERVER, 443, b"\x00\x01\x02\x03 opaque")
