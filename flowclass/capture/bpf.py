@@ -38,12 +38,12 @@ class _Instruction(ctypes.Structure):
     _fields_ = (("code", ctypes.c_ushort), ("jt", ctypes.c_ubyte), ("jf", ctypes.c_ubyte), ("k", ctypes.c_uint32))
 
 
-class _Program(ctypes.Structure):
+class Program(ctypes.Structure):
     _fields_ = (("length", ctypes.c_uint), ("instructions", ctypes.POINTER(_Instruction)))
 
 
 @lru_cache(maxsize=1)
-def _system_libpcap() -> Any:
+def system_libpcap() -> Any:
     """Return the system's libpcap with its signatures declared, or None."""
     for name in _LIBRARIES:
         try:
@@ -54,14 +54,14 @@ def _system_libpcap() -> Any:
         library.pcap_open_dead.argtypes = (ctypes.c_int, ctypes.c_int)
         library.pcap_compile.argtypes = (
             ctypes.c_void_p,
-            ctypes.POINTER(_Program),
+            ctypes.POINTER(Program),
             ctypes.c_char_p,
             ctypes.c_int,
             ctypes.c_uint32,
         )
         library.pcap_geterr.restype = ctypes.c_char_p
         library.pcap_geterr.argtypes = (ctypes.c_void_p,)
-        library.pcap_freecode.argtypes = (ctypes.POINTER(_Program),)
+        library.pcap_freecode.argtypes = (ctypes.POINTER(Program),)
         library.pcap_close.argtypes = (ctypes.c_void_p,)
         return library
     return None
@@ -76,7 +76,7 @@ def compile_system(library: Any, text: str, linktype: int) -> Instructions:
         With libpcap's message.
     """
     handle = library.pcap_open_dead(_DLT.get(linktype, linktype), MAXIMUM_CAPLEN)
-    program = _Program()
+    program = Program()
     try:
         if library.pcap_compile(handle, ctypes.byref(program), text.encode(), 1, _NETMASK_UNKNOWN):
             raise FilterError(library.pcap_geterr(handle).decode(errors="replace"))
@@ -119,7 +119,7 @@ def compile_filter(text: str, linktype: int) -> Instructions:
     """
     if "\0" in text:
         raise FilterError("it holds a NUL character")
-    library = _system_libpcap()
+    library = system_libpcap()
     if library is not None:
         return compile_system(library, text, linktype)
     try:

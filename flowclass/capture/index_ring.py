@@ -12,6 +12,8 @@ from flowclass.jit import entry, int64, kernel
 NS_PER_S = 1_000_000_000
 #: Words (32 bits) of a block's header.
 BLOCK_STATUS, BLOCK_PACKETS, BLOCK_FIRST = 2, 3, 4
+#: First of the two words of the block's number, which the kernel counts up.
+BLOCK_SEQUENCE = 6
 #: Words of a packet's header.
 _NEXT, _SECONDS, _NANOSECONDS, _CAPLEN, _WIRELEN, _STATUS, _MAC, _VLAN_TCI, _VLAN_TPID = 0, 1, 2, 3, 4, 5, 6, 8, 9
 #: A ``sockaddr_ll`` follows the header of 48 bytes; its third word holds hatype, pkttype and halen.
@@ -34,6 +36,12 @@ def _first_half(word: int, little: bool) -> int:
 
 
 @kernel
+def _mac_step(little: bool) -> int:
+    """Return what to take off a host word so that its first half falls by TAG_BYTES."""
+    return TAG_BYTES if little else TAG_BYTES << 16
+
+
+@kernel
 def _put_tag(data: Any, offset: int, tpid: int, tci: int) -> None:
     """Move a frame's two addresses to ``offset``, TAG_BYTES before where they are, and write the tag behind them."""
     for i in range(MAC_PAIR_BYTES):
@@ -49,7 +57,7 @@ def index_ring(data: Any, words: Any, start: int, size: int, skip_outgoing: bool
     Parameters
     ----------
     data : uint8[:], the whole ring
-    words : uint32[:], the same memory
+    words : uint32[:], the same memory; the header of a frame is changed where a tag was put back
     start, size : place and bytes of the block in the ring
     skip_outgoing : leave out what this host sent (the loopback interface shows each packet twice)
     linktype : LINKTYPE of the interface
@@ -86,6 +94,10 @@ def index_ring(data: Any, words: Any, start: int, size: int, skip_outgoing: bool
                 _put_tag(data, offset, tpid, int64(words[at + _VLAN_TCI]) & 0xFFFF)
                 caplen += TAG_BYTES
                 wirelen += TAG_BYTES
+                # Whoever reads this block again, after a reader that died in it, must find the tag put back.
+                words[at + _STATUS] = status & ~VLAN_VALID
+                words[at + _MAC] = int64(words[at + _MAC]) - _mac_step(little)
+                words[at + _CAPLEN], words[at + _WIRELEN] = caplen, wirelen
             ref = refs[count]
             ref["ts_ns"] = int64(words[at + _SECONDS]) * NS_PER_S + int64(words[at + _NANOSECONDS])
             ref["offset"] = offset

@@ -211,12 +211,12 @@ def test_wrong_filter_is_refused_in_libpcaps_words(text: str) -> None:
 def test_no_libpcap_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bpf, "_LIBRARIES", ("libnosuchthing.so.1",))
     monkeypatch.setitem(__import__("sys").modules, "pcapy", None)
-    bpf._system_libpcap.cache_clear()
+    bpf.system_libpcap.cache_clear()
     try:
         with pytest.raises(UsageError, match="pip install pcapy-ng"):
             PacketFilter("udp")
     finally:
-        bpf._system_libpcap.cache_clear()
+        bpf.system_libpcap.cache_clear()
 
 
 def test_pcapys_libpcap_reports_errors_too() -> None:

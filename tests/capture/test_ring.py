@@ -11,7 +11,8 @@ from scapy.layers.inet import IP, UDP
 from scapy.layers.l2 import Dot1Q, Ether
 from scapy.packet import Raw
 
-from flowclass.capture.ring import RingSettings, RingSource
+from flowclass.capture.ring import RingSource
+from flowclass.capture.ringsocket import RingSettings
 from flowclass.errors import CaptureError, UsageError
 from tests.live import Wire, wire
 
@@ -117,37 +118,6 @@ def test_the_clock_moves_on_a_silent_wire(veth: Wire) -> None:
     assert len(first.refs) == len(second.refs) == 0
     assert second.now_ns > first.now_ns
     source.close()
-
-
-def test_two_rings_of_a_fanout_group_share_frames_and_keep_both_directions_together(veth: Wire) -> None:
-    group = [RingSource(RingSettings(veth.far, fanout=4711)) for _ in range(2)]
-    forth = [Ether(frame(0)) for _ in range(64)]
-    for i, packet in enumerate(forth):
-        packet[UDP].sport = 10_000 + i
-        del packet[UDP].chksum
-    back = [
-        Ether(src=p.dst, dst=p.src)
-        / IP(src=p[IP].dst, dst=p[IP].src)
-        / UDP(sport=p[UDP].dport, dport=p[UDP].sport)
-        / Raw(b"answer")
-        for p in forth
-    ]
-    veth.send([bytes(packet) for pair in zip(forth, back, strict=True) for packet in pair])
-    time.sleep(SETTLE_S)
-    seen = []
-    for source in group:
-        ports = []
-        for block in source.blocks():
-            if not len(block.refs):
-                break
-            for ref in block.refs:
-                packet = Ether(bytes(block.data[int(ref["offset"]) : int(ref["offset"]) + int(ref["caplen"])]))
-                ports.append(max(packet[UDP].sport, packet[UDP].dport))
-        seen.append(ports)
-        source.close()
-    assert len(seen[0]) + len(seen[1]) == 128
-    assert min(len(set(ports)) for ports in seen) > 8
-    assert set(seen[0]).isdisjoint(seen[1])
 
 
 def test_an_interface_that_is_not_there() -> None:
