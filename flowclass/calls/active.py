@@ -44,9 +44,11 @@ def active_calls(hot: Any, body: Any, now_ns: int) -> dict[App, int]:
     ----------
     hot, body : HOT[n], BODY[n] of the same flows; the packet loop may go on writing them
     """
-    kind = body["kind"]
-    is_media = (kind == Kind.CALL_MEDIA) | ((kind == Kind.CALL_SIGNALLING) & (body["streams"] > 0))
-    chosen = np.flatnonzero((hot["in_use"] != 0) & is_media & (hot["last_ns"] > now_ns - SILENT_NS))
+    # Rows of BODY are far apart: only those of flows that are not silent are looked at.
+    recent = np.flatnonzero((hot["in_use"] != 0) & (hot["last_ns"] > now_ns - SILENT_NS))
+    kind = body["kind"][recent]
+    is_media = (kind == Kind.CALL_MEDIA) | ((kind == Kind.CALL_SIGNALLING) & (body["streams"][recent] > 0))
+    chosen = recent[is_media]
     if not chosen.size:
         return {}
     flows = hot[chosen]

@@ -12,7 +12,14 @@ from typing import Any
 from flowclass.config.schema import SETTINGS, Setting, Value
 from flowclass.errors import UsageError
 
-TYPE_WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text in quotes"}
+TEXTS = "text in quotes, or a list of texts"
+TYPE_WORDS = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "text in quotes",
+    list: TEXTS,
+}
 
 
 def load(path: str) -> dict[str, dict[str, Any]]:
@@ -50,11 +57,17 @@ def check(document: dict[str, Any], path: str) -> dict[str, dict[str, Any]]:
 
 
 def _typed(setting: Setting, value: Any, path: str) -> Value:
-    """Return a value of the setting's type; TOML's true is not a number."""
+    """Return a value of the setting's type; TOML's true is not a number, and one text is a list of one."""
+    if setting.type is list:
+        texts = [value] if isinstance(value, str) else value
+        if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+            raise UsageError(f"{path}: {setting.table}.{setting.name} must be {TEXTS}, not {value!r}")
+        return texts
     allowed = (int, float) if setting.type is float else (setting.type,)
     if isinstance(value, bool) != (setting.type is bool) or not isinstance(value, allowed):
         raise UsageError(f"{path}: {setting.table}.{setting.name} must be {TYPE_WORDS[setting.type]}, not {value!r}")
-    return setting.type(value)
+    typed: Value = setting.type(value)  # type: ignore[arg-type]
+    return typed
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:

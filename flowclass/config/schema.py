@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 #: What a key may hold.
-Value = bool | int | float | str
+Value = bool | int | float | str | list[str]
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Setting:
     ----------
     table : TOML table it stands in
     name : key, unit as suffix
-    type : ``bool``, ``int``, ``float`` (takes whole numbers too) or ``str``
+    type : ``bool``, ``int``, ``float`` (takes whole numbers too), ``str``, or ``list``: one text or several
     default : value when the key is absent; None where there is none
     unit : "" for pure numbers
     doc : what it does
@@ -29,7 +29,7 @@ class Setting:
 
     table: str
     name: str
-    type: type[bool] | type[int] | type[float] | type[str]
+    type: type[bool] | type[int] | type[float] | type[str] | type[list[str]]
     default: Value | None
     unit: str
     doc: str
@@ -44,12 +44,27 @@ def _assumption(name: str, hopeful: float, gloomy: float, unit: str, doc: str) -
 
 
 SETTINGS = (
-    Setting("capture", "interface", str, None, "", "network interface to capture from (`flowclass run` needs one)"),
+    Setting(
+        "capture", "interface", list, None, "",
+        "network interface to capture from (`flowclass run` needs one), or several: [\"eth1\", \"eth2\"]",
+    ),
+    Setting(
+        "capture", "workers", int, 1, "",
+        "packet loops an interface; more than one share its packets by address, each in a process of its own",
+    ),
+    Setting(
+        "capture", "clients", list, None, "",
+        "networks of clients, such as \"192.0.2.0/24\": all flows of a client go to one worker; private ones are known",
+    ),
+    Setting(
+        "capture", "method", str, "auto", "",
+        "ring (AF_PACKET), libpcap, or auto: a ring wherever the interface can serve one",
+    ),
     Setting("capture", "filter", str, None, "", "libpcap filter, run by the kernel; absent: every packet"),
     Setting("capture", "promiscuous", bool, True, "", "see packets for other hosts too, as a mirror port needs"),
-    Setting("capture", "ring_mb", int, 64, "MiB", "memory the kernel may fill before it has to drop packets"),
+    Setting("capture", "ring_mb", int, 64, "MiB", "memory the kernel may fill before it has to drop packets, a worker"),
     Setting("capture", "snap_bytes", int, 65_535, "byte", "bytes captured of each frame"),
-    Setting("meter", "max_flows", int, 262_144, "flow", "live flows kept; beyond it the oldest are evicted"),
+    Setting("meter", "max_flows", int, 262_144, "flow", "live flows kept, a worker; beyond it the oldest are evicted"),
     Setting("meter", "max_streams", int, 262_144, "stream", "live media streams kept, one an SSRC"),
     Setting("meter", "idle_timeout_s", float, 120.0, "s", "a flow ends after this long without a packet"),
     Setting(

@@ -58,11 +58,11 @@ class Finding:
 
 def examine(settings: ServiceSettings) -> Iterator[Finding]:
     """Yield a finding for everything there is to look at."""
-    interface = settings.ring.interface
     yield permission()
-    yield from network(interface)
-    yield from offloads(interface)
-    yield ring(settings.ring.ring_bytes)
+    for interface in settings.interfaces:
+        yield from network(interface)
+        yield from offloads(interface)
+    yield ring(settings.workers * sum(capture.ring_bytes for capture in settings.captures))
     yield kernels()
     yield model(settings.model)
     yield clock()

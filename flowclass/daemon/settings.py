@@ -6,11 +6,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flowclass.calls.emodel import QualitySettings
-from flowclass.capture.ring import RingSettings
+from flowclass.capture.ringsocket import RingSettings
+from flowclass.capture.steer import steering
 from flowclass.config.load import load
 from flowclass.errors import UsageError
 from flowclass.flow.state import MeterSettings
+from flowclass.privacy.policy import PolicySettings
 from flowclass.sinks.ipfix import parse_collector
+
+METHODS = ("auto", "ring", "libpcap")
+#: Rings of one interface; the kernel takes 256 in a group by default.
+MAX_WORKERS = 64
 
 
 @dataclass(frozen=True)
@@ -19,9 +25,13 @@ class ServiceSettings:
 
     Attributes
     ----------
-    ring : where packets come from
+    captures : where packets come from, one an interface
+    method : ``ring``, ``libpcap`` or ``auto``: a ring where the interface can serve one
+    workers : packet loops an interface
+    clients : networks of clients, beside the private ones, for steering packets to workers
     meter : see MeterSettings
     quality : what a MOS assumes, see QualitySettings
+    policy : files of networks and of the key that hides addresses
     model : folder of a model bundle, None for the shipped one
     flows, calls : patterns of record files, None for no records
     ipfix : address of a collector, None for none
@@ -29,15 +39,24 @@ class ServiceSettings:
     web_config : file with TLS and users of the metrics, None for plain HTTP
     """
 
-    ring: RingSettings
+    captures: tuple[RingSettings, ...]
+    method: str = "auto"
+    workers: int = 1
+    clients: tuple[str, ...] = ()
     meter: MeterSettings = field(default_factory=MeterSettings)
     quality: QualitySettings = field(default_factory=QualitySettings)
+    policy: PolicySettings = field(default_factory=PolicySettings)
     model: str | None = None
     flows: str | None = None
     calls: str | None = None
     ipfix: str | None = None
     listen: str = "127.0.0.1:9799"
     web_config: str | None = None
+
+    @property
+    def interfaces(self) -> tuple[str, ...]:
+        """Names of the interfaces."""
+        return tuple(capture.interface for capture in self.captures)
 
     @classmethod
     def read(cls, path: str | None, **chosen: Any) -> ServiceSettings:
@@ -50,10 +69,19 @@ class ServiceSettings:
         """
         tables = load(path) if path is not None else {}
         capture = dict(tables.get("capture", {}))
-        if chosen.get("interface") is not None:
-            capture["interface"] = chosen["interface"]
-        if not capture.get("interface"):
+        interfaces = _texts(chosen.get("interface") or capture.pop("interface", None))
+        capture.pop("interface", None)
+        if not interfaces:
             raise UsageError("no interface to capture from: set interface in [capture], or give --interface")
+        if len(set(interfaces)) < len(interfaces):
+            raise UsageError(f"capture.interface names an interface twice: {', '.join(interfaces)}")
+        method, workers = capture.pop("method", cls.method), capture.pop("workers", cls.workers)
+        if method not in METHODS:
+            raise UsageError(f"capture.method is {method!r}; it must be one of {', '.join(METHODS)}")
+        if not 1 <= workers <= MAX_WORKERS:
+            raise UsageError(f"capture.workers is {workers}; it must lie between 1 and {MAX_WORKERS}")
+        clients = _texts(capture.pop("clients", None))
+        steering(clients)
         if "ring_mb" in capture:
             capture["ring_bytes"] = int(capture.pop("ring_mb")) << 20
         ipfix = tables.get("output", {}).get("ipfix") or None
@@ -62,9 +90,13 @@ class ServiceSettings:
         flows = chosen.get("flows") or tables.get("output", {}).get("flows")
         listen = chosen.get("listen")
         return cls(
-            ring=RingSettings(**capture),
+            captures=tuple(RingSettings(interface=name, **capture) for name in interfaces),
+            method=method,
+            workers=workers,
+            clients=clients,
             meter=MeterSettings(**tables.get("meter", {})),
             quality=QualitySettings.of(tables.get("quality", {})),
+            policy=PolicySettings.of(tables, None, None),
             model=tables.get("model", {}).get("folder") or None,
             flows=flows or None,
             calls=chosen.get("calls") or tables.get("output", {}).get("calls") or None,
@@ -72,3 +104,10 @@ class ServiceSettings:
             web_config=tables.get("metrics", {}).get("web_config") or None,
             listen=tables.get("metrics", {}).get("listen", cls.listen) if listen is None else listen,
         )
+
+
+def _texts(value: str | list[str] | None) -> tuple[str, ...]:
+    """Return a setting that may be one text or several."""
+    if not value:
+        return ()
+    return (value,) if isinstance(value, str) else tuple(value)

@@ -9,7 +9,7 @@ import numpy as np
 
 from flowclass.flow.expire import drain_table, sweep_table
 from flowclass.flow.meter import meter_block
-from flowclass.flow.state import READY_FLOWS, MeterSettings, new_state
+from flowclass.flow.state import READY_FLOWS, MeterSettings, new_state, write_timeouts
 from flowclass.jit import link_units
 from flowclass.record.status import Status
 
@@ -38,11 +38,12 @@ class FlowMeter:
     Parameters
     ----------
     settings : see MeterSettings
+    stats : STATS[1] to go on counting in; None makes one
     """
 
-    def __init__(self, settings: MeterSettings | None = None) -> None:
+    def __init__(self, settings: MeterSettings | None = None, stats: np.ndarray | None = None) -> None:
         self.settings = settings or MeterSettings()
-        self._state = new_state(self.settings)
+        self._state = new_state(self.settings, stats)
         state = self._state
         link_units(state, lambda: meter_block(state, 0, 0), lambda: drain_table(0, state))
 
@@ -60,6 +61,10 @@ class FlowMeter:
         """Return (HOT, BODY) rows ever used; ``in_use`` tells which are flows now. The meter goes on writing them."""
         used = int(self._state.meter["high_row"][0])
         return self._state.hot[:used], self._state.body[:used]
+
+    def set_timeouts(self, idle_s: float, active_s: float, linger_s: float) -> None:
+        """Use these time-outs from now on; see MeterSettings."""
+        write_timeouts(self._state.meter, idle_s, active_s, linger_s)
 
     def add(self, data: np.ndarray, refs: np.ndarray, first_frame: int) -> Iterator[FlowBatch]:
         """Meter a block of frames (uint8[:], PACKET_REF[n]); yield flows that ended, once there are enough of them.

@@ -122,12 +122,17 @@ def _next_power_of_two(n: int) -> int:
     return 1 << (n - 1).bit_length()
 
 
-def new_state(settings: MeterSettings) -> MeterState:
-    """Return the memory of a fresh meter."""
+def write_timeouts(meter: np.ndarray, idle_s: float, active_s: float, linger_s: float) -> None:
+    """Write time-outs into METER[1]."""
+    meter["idle_ns"] = round(idle_s * NS_PER_S)
+    meter["active_ns"] = round(active_s * NS_PER_S)
+    meter["linger_ns"] = round(linger_s * NS_PER_S)
+
+
+def new_state(settings: MeterSettings, stats: np.ndarray | None = None) -> MeterState:
+    """Return the memory of a fresh meter; ``stats`` is STATS[1] to go on counting in."""
     meter = np.zeros(1, METER)
-    meter["idle_ns"] = round(settings.idle_timeout_s * NS_PER_S)
-    meter["active_ns"] = round(settings.active_timeout_s * NS_PER_S)
-    meter["linger_ns"] = round(settings.tcp_linger_s * NS_PER_S)
+    write_timeouts(meter, settings.idle_timeout_s, settings.active_timeout_s, settings.tcp_linger_s)
     meter["features_always"] = settings.features_always
     meter["free_row"] = -1
     meter["free_stream"] = -1
@@ -145,7 +150,7 @@ def new_state(settings: MeterSettings) -> MeterState:
         stream_bytes=streams.view(np.uint8),
         reports=_huge(REPORT, max(MAX_REPORTS, settings.max_streams // STREAMS_A_REPORT)),
         meter=meter,
-        stats=np.zeros(1, STATS),
+        stats=np.zeros(1, STATS) if stats is None else stats,
         seed=new_seed(settings.seed),
         packets=np.zeros(BATCH_PACKETS, PACKET),
         message=np.zeros(1, MESSAGE),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -12,67 +11,16 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector as BaseCollector
 
 from flowclass.calls.record import Outcome
-from flowclass.metrics.calls import CallTotals, Histograms
+from flowclass.metrics.calls import Histograms
 from flowclass.metrics.catalog import METRICS, Metric
+from flowclass.metrics.health import View, WorkerHealth
+from flowclass.metrics.row import Phase
 from flowclass.record.status import Anomaly, EndReason, Status
 from flowclass.record.verdict import APP_NAMES, KIND_NAMES, App
 
 NS_PER_S = 1_000_000_000
 #: Series that are there from the start: of applications their calls, of the two other labels what they stand for.
 EXPECTED_KIND = {"unknown": "unknown", "other": "not-voip"}
-
-
-@dataclass
-class SinkHealth:
-    """What a sink did so far."""
-
-    name: str
-    written: int = 0
-    lost: int = 0
-    up: bool = True
-
-
-@dataclass
-class Health:
-    """The service's own counters, beside those of its meter; written by the packet loop only."""
-
-    interface: str
-    up: bool = False
-    seen: int = 0
-    dropped: int = 0
-    restarts: int = 0
-    reloads: int = 0
-    reload_failures: int = 0
-    reload_ok: bool = True
-    last_packet_ns: int = 0
-    started_ns: int = 0
-    sinks: list[SinkHealth] = field(default_factory=list)
-
-
-@dataclass
-class View:
-    """What the collector looks at; the packet loop goes on changing it.
-
-    Attributes
-    ----------
-    health : Health
-    stats : STATS row
-    totals : TOTAL[applications, kinds]
-    live_flows : returns the flows in the table now
-    table_size : flows that fit
-    model : name, sha256 and feature schema of the model
-    calls : what became of calls
-    active_calls : returns the calls in progress by application
-    """
-
-    health: Health
-    stats: Any
-    totals: Any
-    live_flows: Callable[[], int]
-    table_size: int
-    model: tuple[str, str, str]
-    calls: CallTotals = field(default_factory=CallTotals)
-    active_calls: Callable[[], dict[App, int]] = dict
 
 
 #: Applications whose calls are counted, and those with a series from the start: what this is for first of all.
@@ -87,8 +35,8 @@ def _by_name(names: Iterable[tuple[str, int]], values: Any) -> list[Sample]:
 
 def samples(view: View) -> dict[str, list[Sample]]:
     """Return the values of every metric of the catalogue: label values in its order, and the number."""
-    health, stats, totals = view.health, view.stats, view.totals
-    interface = (health.interface,)
+    health = view.health
+    stats, totals = view.account()
     kinds = [
         ((app, kind), totals[i, j])
         for i, app in enumerate(APP_NAMES)
@@ -110,11 +58,23 @@ def samples(view: View) -> dict[str, list[Sample]]:
     def alone(value: float) -> list[Sample]:
         return [((), float(value))]
 
+    def by_link(pulse: str, *label: str) -> list[Sample]:
+        return [((link.interface, *label), float(health.pulse(pulse, link.interface))) for link in health.links]
+
+    def by_worker(value: Callable[[WorkerHealth], int]) -> list[Sample]:
+        return [((one.interface, str(one.number)), float(value(one))) for one in health.workers]
+
     return {
-        "flowclass_capture_packets": [(interface, float(health.seen))],
-        "flowclass_capture_dropped_packets": [((*interface, "kernel"), float(health.dropped))],
-        "flowclass_capture_up": [(interface, float(health.up))],
-        "flowclass_capture_restarts": [(interface, float(health.restarts))],
+        "flowclass_capture_packets": by_link("seen"),
+        "flowclass_capture_dropped_packets": by_link("dropped", "kernel"),
+        "flowclass_capture_up": [((link.interface,), float(link.up)) for link in health.links],
+        "flowclass_capture_restarts": [((link.interface,), float(link.restarts)) for link in health.links],
+        "flowclass_worker_up": by_worker(lambda one: one.row.pulse["phase"][0] == Phase.CAPTURING),
+        "flowclass_worker_restarts": by_worker(lambda one: one.restarts),
+        "flowclass_worker_read_packets": by_worker(lambda one: int(one.row.stats["packets_read"][0])),
+        "flowclass_worker_lost_packets": by_worker(lambda one: one.lost_packets),
+        "flowclass_worker_lost_flows": by_worker(lambda one: one.lost_flows),
+        "flowclass_worker_lost_records": by_worker(lambda one: int(one.row.pulse["unhanded"][0])),
         "flowclass_read_packets": alone(stats["packets_read"]),
         "flowclass_read_bytes": alone(stats["bytes_read"]),
         "flowclass_metered_packets": alone(stats["packets_metered"]),
@@ -123,7 +83,7 @@ def samples(view: View) -> dict[str, list[Sample]]:
             [(status.name, int(status)) for status in Status if status != Status.OK], stats["ignored_packets"]
         ),
         "flowclass_packet_anomalies": _by_name([(a.name, int(a)) for a in Anomaly], stats["anomalies"]),
-        "flowclass_flows_active": alone(view.live_flows()),
+        "flowclass_flows_active": alone(health.pulse("live_flows")),
         "flowclass_flow_table_size": alone(view.table_size),
         "flowclass_flows_created": alone(stats["flows_created"]),
         "flowclass_flows_ended": _by_name(
@@ -140,12 +100,13 @@ def samples(view: View) -> dict[str, list[Sample]]:
         ],
         "flowclass_calls_ended": [(labels, float(count)) for labels, count in ended.items()],
         "flowclass_records_written": [((sink.name,), float(sink.written)) for sink in health.sinks],
-        "flowclass_records_lost": [((sink.name,), float(sink.lost)) for sink in health.sinks],
+        "flowclass_records_lost": [((sink.name,), float(sink.total_lost)) for sink in health.sinks],
+        "flowclass_records_waiting": [((sink.name,), float(sink.waiting)) for sink in health.sinks],
         "flowclass_sink_up": [((sink.name,), float(sink.up)) for sink in health.sinks],
         "flowclass_config_reloads": alone(health.reloads),
         "flowclass_config_reload_failures": alone(health.reload_failures),
         "flowclass_config_last_reload_successful": alone(health.reload_ok),
-        "flowclass_last_packet_timestamp_seconds": alone(health.last_packet_ns / NS_PER_S),
+        "flowclass_last_packet_timestamp_seconds": alone(health.latest("last_packet_ns") / NS_PER_S),
         "flowclass_start_timestamp_seconds": alone(health.started_ns / NS_PER_S),
         "flowclass_model_info": [(view.model, 1.0)],
         "flowclass_build_info": [((build, platform.python_version()), 1.0)],

@@ -18,7 +18,8 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 from prometheus_client import CollectorRegistry, make_wsgi_app
 
 from flowclass.errors import UsageError
-from flowclass.metrics.collector import Collector, View
+from flowclass.metrics.collector import Collector
+from flowclass.metrics.health import View
 from flowclass.metrics.webconfig import WebConfig
 
 #: Seconds a client has for its request and for taking the answer.
@@ -148,7 +149,7 @@ class MetricsServer:
         if path == "/-/ready":
             up = self._view.health.up
             status = HTTPStatus.OK if up else HTTPStatus.SERVICE_UNAVAILABLE
-            return _say(start_response, status, "ready\n" if up else "the interface cannot be read\n")
+            return _say(start_response, status, "ready\n" if up else "an interface cannot be read\n")
         if path == "/":
             return _say(start_response, HTTPStatus.OK, page(self._view), "text/html; charset=utf-8")
         return _say(start_response, HTTPStatus.NOT_FOUND, "no such page; see /\n")
@@ -167,19 +168,20 @@ def page(view: View) -> str:
     """Return the status page: the health of the capture, and applications by bytes."""
     from flowclass.sinks.table import rows_of
 
-    health, stats = view.health, view.stats
+    health = view.health
+    stats, totals = view.account()
     facts = [
-        ("interface", f"{health.interface} ({'up' if health.up else 'down'})"),
+        *(("interface", f"{link.interface} ({'up' if link.up else 'down'})") for link in health.links),
         ("packets read", f"{int(stats['packets_read']):,}"),
-        ("packets dropped by the kernel", f"{health.dropped:,}"),
-        ("flows now", f"{view.live_flows():,} of {view.table_size:,}"),
+        ("packets dropped by the kernel", f"{health.pulse('dropped'):,}"),
+        ("flows now", f"{health.pulse('live_flows'):,} of {view.table_size:,}"),
         ("model", view.model[0]),
-        *((f"records to {sink.name}", f"{sink.written:,}, lost {sink.lost:,}") for sink in health.sinks),
+        *((f"records to {sink.name}", f"{sink.written:,}, lost {sink.total_lost:,}") for sink in health.sinks),
     ]
     lines = "".join(f"<tr><th>{html.escape(name)}<td>{html.escape(value)}" for name, value in facts)
     apps = "".join(
         f"<tr><td>{html.escape(row.app)}<td>{row.flows:,}<td>{row.packets:,}<td>{row.bytes:,}"
-        for row in rows_of(view.totals)
+        for row in rows_of(totals)
     )
     return (
         "<!doctype html><meta charset=utf-8><title>flowclass</title>"

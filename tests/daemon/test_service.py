@@ -61,8 +61,9 @@ def essence(flows: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
     )
 
 
-def test_live_gives_the_records_of_the_same_packets_from_a_file(veth: Wire, tmp_path: Path) -> None:
-    config = settings(tmp_path)
+@pytest.mark.parametrize("workers", [1, 2])
+def test_live_gives_the_records_of_the_same_packets_from_a_file(veth: Wire, tmp_path: Path, workers: int) -> None:
+    config = settings(tmp_path, "[capture]", f"workers = {workers}")
     live, offline = tmp_path / "live.jsonl", tmp_path / "offline.jsonl"
     with Running(veth.far, tmp_path, "--config", str(config), "--flows", str(live)) as service:
         veth.replay(SHOWCASE, "--mbps", "40")

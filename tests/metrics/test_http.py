@@ -8,30 +8,29 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 
-import numpy as np
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from flowclass.errors import UsageError
 from flowclass.metrics.catalog import METRICS
-from flowclass.metrics.collector import Health, SinkHealth, View
+from flowclass.metrics.health import Health, LinkHealth, SinkHealth, View, WorkerHealth
 from flowclass.metrics.http import MOST_REQUESTS, MetricsServer, parse_listen
-from flowclass.record.stats import STATS
+from flowclass.metrics.row import Row
 from flowclass.record.status import Status
 from flowclass.record.verdict import App, Kind
-from flowclass.sinks.totals import new_totals
 
 
 @pytest.fixture
 def view() -> View:
-    stats = np.zeros(1, STATS)[0]
-    stats["packets_read"] = 12
-    stats["ignored_packets"][Status.NOT_IP] = 5
-    totals = new_totals()
-    totals[App.VIBER, Kind.CALL_MEDIA]["flows"] = 3
-    health = Health("eth7", up=True, sinks=[SinkHealth("jsonl", written=9)])
-    return View(health, stats, totals, lambda: 4, 100, ("pack", "ab", "cd"))
+    rows = [Row(), Row()]
+    rows[0].stats["packets_read"], rows[1].stats["packets_read"] = 5, 7
+    rows[1].stats["ignored_packets"][0][Status.NOT_IP] = 5
+    rows[0].totals[App.VIBER, Kind.CALL_MEDIA]["flows"] = 3
+    rows[0].pulse["live_flows"], rows[1].pulse["live_flows"] = 1, 3
+    workers = [WorkerHealth("eth7", number, row) for number, row in enumerate(rows)]
+    health = Health([LinkHealth("eth7", up=True)], workers, [SinkHealth("jsonl", written=9)])
+    return View(health, 100, ("pack", "ab", "cd"))
 
 
 @pytest.fixture

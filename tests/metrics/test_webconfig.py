@@ -13,15 +13,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import bcrypt
-import numpy as np
 import pytest
 
 from flowclass.errors import UsageError
-from flowclass.metrics.collector import Health, View
+from flowclass.metrics.health import Health, LinkHealth, View
 from flowclass.metrics.http import MetricsServer
 from flowclass.metrics.webconfig import WebConfig
-from flowclass.record.stats import STATS
-from flowclass.sinks.totals import new_totals
 
 HASH = bcrypt.hashpw(b"open sesame", bcrypt.gensalt(4)).decode()
 USERS = f"basic_auth_users:\n  prom: '{HASH}'\n"
@@ -50,7 +47,7 @@ def serve() -> Iterator[Serve]:
     made: list[MetricsServer] = []
 
     def start(path: str) -> MetricsServer:
-        view = View(Health("eth0", up=True), np.zeros(1, STATS)[0], new_totals(), lambda: 0, 10, ("m", "s", "f"))
+        view = View(Health([LinkHealth("eth0", up=True)], []), 10, ("m", "s", "f"))
         made.append(MetricsServer(("127.0.0.1", 0), view, lambda: None, WebConfig(path)))
         return made[-1]
 

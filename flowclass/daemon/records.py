@@ -1,0 +1,135 @@
+"""Host module: Records, where the workers' ended flows become records and calls, whichever worker saw them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import Any
+
+from flowclass.calls.assembler import Assembler
+from flowclass.calls.record import Call
+from flowclass.daemon.batch import NOTHING, Batch
+from flowclass.daemon.outlet import Outlet
+from flowclass.daemon.settings import ServiceSettings
+from flowclass.metrics.calls import CallTotals
+from flowclass.pipeline import CALLS_AT_ONCE, CALLS_SWEEP_NS, NS_PER_S
+from flowclass.privacy.policy import RecordPolicy
+from flowclass.sinks.callfile import CallFile
+from flowclass.sinks.ipfix import IpfixSink
+from flowclass.sinks.sink import open_sink
+
+#: What the metrics call the outlets.
+FLOWS, CALLS, IPFIX = "flows", "calls", "ipfix"
+
+
+class Link:
+    """The calls of one interface, put together from the flows of all its workers.
+
+    Attributes
+    ----------
+    clocks : the capture's clock by worker, as each told it last
+    """
+
+    def __init__(self, name: str, settings: ServiceSettings) -> None:
+        limits = settings.meter
+        idle, active = (round(one * NS_PER_S) for one in (limits.idle_timeout_s, limits.active_timeout_s))
+        self.name = name
+        self.calls = Assembler(name, idle, active, settings.quality)
+        self.clocks: dict[int, int] = {}
+        self._dropped: dict[int, int] = {}
+        self._swept_ns = self._last_ns = 0
+
+    def take(self, number: int, batch: Batch) -> list[Call]:
+        """Take a batch of one worker; return the calls that are over by it."""
+        if batch.first_ns:
+            first = self.calls.first_ns
+            self.calls.first_ns = batch.first_ns if first is None else min(first, batch.first_ns)
+        self._last_ns = max(self._last_ns, batch.last_ns)
+        if batch.dropped > self._dropped.get(number, 0):
+            self._dropped[number] = batch.dropped
+            self.calls.note_drop(batch.now_ns)
+        if len(batch.flows):
+            self.calls.add(batch.flows, batch.verdicts, batch.media)
+        if batch.now_ns:
+            self.clocks[number] = batch.now_ns
+        # What a worker that lags behind has not told yet may still belong to a call.
+        now_ns = min(self.clocks.values(), default=0)
+        if 0 <= now_ns - self._swept_ns < CALLS_SWEEP_NS:
+            return []
+        self._swept_ns = now_ns
+        return self.calls.sweep(now_ns)
+
+    def drain(self) -> Iterator[Call]:
+        """Yield all calls: the capture is over."""
+        return self.calls.drain(self._last_ns)
+
+
+class Records:
+    """Takes batches of flows, one at a time, and hands records to the outlets, which never make it wait.
+
+    Parameters
+    ----------
+    settings : which outlets, and what calls are made with
+    totals : counters of calls
+    log : told of sinks that fail and recover
+    """
+
+    def __init__(self, settings: ServiceSettings, totals: CallTotals, log: Callable[[str], None]) -> None:
+        self.policy = RecordPolicy(settings.policy)
+        self._totals = totals
+        self._log = log
+        self.links = {name: Link(name, settings) for name in settings.interfaces}
+        self._flows = self._outlet(settings.flows, self._open_flows, FLOWS)
+        self._calls = self._outlet(settings.calls, CallFile, CALLS)
+        self._ipfix = self._outlet(settings.ipfix, IpfixSink, IPFIX)
+
+    def _outlet(self, pattern: str | None, begin: Callable[[str], Any], what: str) -> Outlet | None:
+        if pattern is None:
+            return None
+        outlet = Outlet(pattern, begin, what, self._log)
+        outlet.start(*((NOTHING.flows, NOTHING.verdicts, "") if what != CALLS else ([],)))
+        return outlet
+
+    def _open_flows(self, name: str) -> Any:
+        return open_sink(name, None, enrichment=self.policy.enrichment)
+
+    @property
+    def outlets(self) -> list[Outlet]:
+        """The outlets there are."""
+        return [outlet for outlet in (self._flows, self._calls, self._ipfix) if outlet is not None]
+
+    def take(self, interface: str, number: int, batch: Batch) -> None:
+        """Take a batch of an interface's worker; its arrays are the records' from now on."""
+        count = len(batch.flows)
+        self.policy.mark(batch.flows)
+        calls = self.links[interface].take(number, batch)
+        self.policy.hide(batch.flows)
+        for outlet in (self._flows, self._ipfix) if count else ():
+            if outlet is not None:
+                outlet.put(count, batch.flows, batch.verdicts, interface)
+        self._give(calls)
+
+    def be_patient(self) -> None:
+        """The capture is over: outlets may take their time."""
+        for outlet in self.outlets:
+            outlet.be_patient()
+
+    def forget(self, interface: str, number: int) -> None:
+        """Do not wait for what this worker has not told: it has died."""
+        self.links[interface].clocks.pop(number, None)
+
+    def close(self) -> None:
+        """End all calls, write what waits, and finish the files."""
+        for link in self.links.values():
+            calls = link.drain()
+            while some := list(islice(calls, CALLS_AT_ONCE)):
+                self._give(some)
+        for outlet in self.outlets:
+            outlet.close()
+
+    def _give(self, calls: list[Call]) -> None:
+        if not calls:
+            return
+        self._totals.add(calls)
+        if self._calls is not None:
+            self._calls.put(len(calls), self.policy.calls(calls))
