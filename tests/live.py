@@ -22,7 +22,7 @@ from typing import Any
 import pytest
 
 #: Longest wait for anything, in seconds; reached only when something is wrong.
-PATIENCE_S = 90.0
+PATIENCE_S = 240.0
 
 
 def why_not() -> str | None:
