@@ -79,7 +79,7 @@ def test_openmetrics_when_asked(server: MetricsServer) -> None:
 
 def test_readiness_follows_the_interface(server: MetricsServer, view: View) -> None:
     assert get(server, "/-/ready") == (200, "ready\n")
-    view.health.up = False
+    view.health.links[0].up = False
     assert get(server, "/-/ready")[0] == 503
     assert get(server, "/-/healthy") == (200, "healthy\n")
 
