@@ -3,7 +3,7 @@
 It looks at the outer addresses alone, so that both directions of a flow meet in one ring, and with them fragments,
 ICMP and everything inside a tunnel between the two. Where exactly one of the two addresses lies in a client network,
 it is the only one that counts: all flows of a client meet, whatever relay they lead to
-(docs/decisions/0011-workers.md).
+(docs/decisions/0012-workers.md).
 """
 
 from __future__ import annotations
