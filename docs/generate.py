@@ -202,7 +202,9 @@ def ipfix() -> str:
     body = (
         "What `ipfix` in `[output]` sends (RFC 7011, biflows by RFC 5103). Over UDP templates are sent every minute.\n"
         f"flowclass has no enterprise number of its own and uses {OURS}, set aside for documentation (RFC 5612).\n"
-        "Bits of flowclassCandidates are the numbers of applications in [the account](account.md).\n\n"
+        "Bits of flowclassCandidates are the numbers of applications in [the account](account.md). The last six\n"
+        "elements are there where `[networks]` names the file they come from. Where addresses are anonymised, options\n"
+        "records of template 258 say so (RFC 6235).\n\n"
     )
     for number, elements in TEMPLATES.items():
         rows = [(e.name, str(e.number), owners[e.enterprise], str(np.dtype(e.dtype).itemsize), e.doc) for e in elements]

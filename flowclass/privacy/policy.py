@@ -56,6 +56,11 @@ class RecordPolicy:
         self.enrichment = Enrichment(self.settings.networks) if self.settings.networks else None
         self._anonymizer = None if self.settings.key_file is None else Anonymizer.read(self.settings.key_file)
 
+    @property
+    def hides(self) -> bool:
+        """Whether addresses are anonymised."""
+        return self._anonymizer is not None
+
     def reload(self, settings: PolicySettings) -> None:
         """Read the files again; one that cannot be used changes nothing and raises UsageError."""
         anonymizer = None if settings.key_file is None else Anonymizer.read(settings.key_file)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import socket
 import struct
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,9 +17,14 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from flowclass.errors import SinkError, UsageError
+from flowclass.networks.geo import COUNTRY_CODES
+from flowclass.networks.prefixfile import LONGEST_NAME
+from flowclass.privacy.policy import RecordPolicy
 from flowclass.record.packet import IPV4_MAPPED
 from flowclass.record.status import EndReason
 from flowclass.record.verdict import APP_NAMES, DECIDED_BY_NAMES, KIND_NAMES
+from flowclass.sinks.columns import Column, columns_with
+from flowclass.sinks.ipfix_options import anonymization_set, options_template_set
 
 #: IPFIX version and IANA's port (RFC 7011 §3.1, §10.3.4).
 VERSION, PORT = 10, 4739
@@ -57,8 +63,23 @@ class Element:
     doc: str
 
 
-def _elements(address_bytes: int) -> tuple[Element, ...]:
-    source, target = (8, 12) if address_bytes == 4 else (27, 28)
+#: Elements that hold addresses, source and destination, by their bytes.
+_ADDRESS_ELEMENTS = {4: (8, 12), 16: (27, 28)}
+#: Elements beyond, by the column that they hold.
+_EXTRA = {
+    Column.NETWORK: Element("flowclassNetwork", 6, OURS, f"S{LONGEST_NAME}", "string: the client's network"),
+    Column.CLIENT: Element(
+        "flowclassClient", 7, OURS, "u1", "unsigned8: 1 the source is the client, 2 the destination"
+    ),
+    Column.SRC_COUNTRY: Element("flowclassSourceCountry", 8, OURS, "S2", "string: ISO 3166-1 alpha-2, or two zeros"),
+    Column.DST_COUNTRY: Element("flowclassDestinationCountry", 9, OURS, "S2", "string: the same of the destination"),
+    Column.SRC_ASN: Element("bgpSourceAsNumber", 16, 0, ">u4", "autonomous system of the source, 0 for none"),
+    Column.DST_ASN: Element("bgpDestinationAsNumber", 17, 0, ">u4", "autonomous system of the destination"),
+}
+
+
+def _elements(address_bytes: int, columns: Sequence[Column]) -> tuple[Element, ...]:
+    source, target = _ADDRESS_ELEMENTS[address_bytes]
     version = 4 if address_bytes == 4 else 6
     return (
         Element("flowId", 148, 0, ">u8", "the same for all pieces of a flow"),
@@ -80,17 +101,26 @@ def _elements(address_bytes: int) -> tuple[Element, ...]:
         Element("flowclassConfidence", 3, OURS, ">u2", "unsigned16: probability that the label is right, in 1/10,000"),
         Element("flowclassCandidates", 4, OURS, ">u8", "unsigned64: bit set of applications that remain possible"),
         Element("flowclassVoiceLikeSeconds", 5, OURS, ">u4", "unsigned32: seconds in which a tunnel was like speech"),
+        *(element for column, element in _EXTRA.items() if column in columns),
     )
 
 
-TEMPLATES = {FIRST_TEMPLATE: _elements(4), FIRST_TEMPLATE + 1: _elements(16)}
+Templates = dict[int, tuple[Element, ...]]
+
+
+def templates_with(columns: Sequence[Column]) -> Templates:
+    """Return the two templates, for IPv4 and IPv6, of records with these columns."""
+    return {FIRST_TEMPLATE: _elements(4, columns), FIRST_TEMPLATE + 1: _elements(16, columns)}
+
+
+TEMPLATES = templates_with(tuple(Column))
 
 
 def _record_dtype(elements: tuple[Element, ...]) -> np.dtype:
     return np.dtype([(element.name, element.dtype) for element in elements])
 
 
-RECORDS = {number: _record_dtype(elements) for number, elements in TEMPLATES.items()}
+_COUNTRIES = np.array([code.encode() for code in COUNTRY_CODES], "S2")
 _NAMES = {
     "applicationName": ("app", np.array([name.encode() for name in APP_NAMES], f"S{NAME_BYTES}")),
     "flowclassKind": ("kind", np.array([name.encode() for name in KIND_NAMES], f"S{NAME_BYTES}")),
@@ -98,10 +128,10 @@ _NAMES = {
 }
 
 
-def template_set() -> bytes:
+def template_set(templates: Templates) -> bytes:
     """Return the set that defines both templates (RFC 7011 §3.4.1)."""
     body = b""
-    for number, elements in TEMPLATES.items():
+    for number, elements in templates.items():
         body += struct.pack("!HH", number, len(elements))
         for element in elements:
             length = np.dtype(element.dtype).itemsize
@@ -112,9 +142,11 @@ def template_set() -> bytes:
     return SET_HEAD.pack(TEMPLATE_SET, SET_HEAD.size + len(body)) + body
 
 
-def records_of(flows: Any, verdicts: Any, template: int) -> np.ndarray:
+def records_of(
+    flows: Any, verdicts: Any, template: int, elements: tuple[Element, ...], networks: Sequence[str]
+) -> np.ndarray:
     """Return the data records of FLOW[n] with VERDICT[n], all of the template's IP version."""
-    out = np.zeros(len(flows), RECORDS[template])
+    out = np.zeros(len(flows), _record_dtype(elements))
     for column, source in (
         ("flowId", "flow_id"), ("sourceTransportPort", "sport"), ("destinationTransportPort", "dport"),
         ("protocolIdentifier", "proto"),
@@ -137,6 +169,17 @@ def records_of(flows: Any, verdicts: Any, template: int) -> np.ndarray:
     out["flowclassConfidence"] = np.rint(verdicts["confidence"] * CONFIDENCE_SCALE)
     out["flowclassCandidates"] = verdicts["candidates"]
     out["flowclassVoiceLikeSeconds"] = np.maximum(flows["voice_like_s"], 0)
+    present = out.dtype.names or ()
+    if "flowclassNetwork" in present:
+        # Cut to whole characters: a name may be of letters that take several bytes.
+        texts = [name.encode()[:LONGEST_NAME].decode(errors="ignore").encode() for name in networks]
+        out["flowclassNetwork"] = np.array(texts, f"S{LONGEST_NAME}")[flows["network"]]
+        out["flowclassClient"] = flows["client"]
+    for way, side in enumerate(("Source", "Destination")):
+        if f"flowclass{side}Country" in present:
+            out[f"flowclass{side}Country"] = _COUNTRIES[flows["country"][:, way]]
+        if f"bgp{side}AsNumber" in present:
+            out[f"bgp{side}AsNumber"] = flows["asn"][:, way]
     return out
 
 
@@ -178,6 +221,7 @@ class IpfixSink:
     ----------
     address : ``udp://host:port`` or ``tcp://host:port``; without a port IANA's 4739
     domain : observation domain id (RFC 7011 §3.1)
+    policy : what adds elements, and whether addresses are anonymised, which options records then say
 
     Raises
     ------
@@ -187,7 +231,9 @@ class IpfixSink:
         The collector cannot be reached, when it is opened or later.
     """
 
-    def __init__(self, address: str, domain: int = 1) -> None:
+    def __init__(self, address: str, domain: int = 1, policy: RecordPolicy | None = None) -> None:
+        self._policy = policy or RecordPolicy()
+        self._templates = templates_with(columns_with(self._policy.enrichment))
         scheme, host, port = parse_collector(address)
         self._address, self._domain = address, domain
         self._sequence = 0
@@ -213,7 +259,8 @@ class IpfixSink:
         self._send_templates()
         is_ipv4 = (flows["src_hi"] == 0) & (flows["src_lo"] >> np.uint64(32) == np.uint64(IPV4_MAPPED >> 32))
         for template, chosen in ((FIRST_TEMPLATE, is_ipv4), (FIRST_TEMPLATE + 1, ~is_ipv4)):
-            records = records_of(flows[chosen], verdicts[chosen], template)
+            networks = () if self._policy.enrichment is None else self._policy.enrichment.names
+            records = records_of(flows[chosen], verdicts[chosen], template, self._templates[template], networks)
             room = (LARGEST_MESSAGE - MESSAGE_HEAD.size - SET_HEAD.size) // records.itemsize
             for start in range(0, len(records), room):
                 part = records[start : start + room]
@@ -228,8 +275,13 @@ class IpfixSink:
     def _send_templates(self) -> None:
         now, sent = time.monotonic(), self._templates_at
         if sent is None or (self._is_udp and now - sent >= TEMPLATE_EVERY_S):
-            self._send(template_set())
+            self._send(template_set(self._templates))
             self._templates_at = now
+            if self._policy.hides:
+                elements = dict(zip(self._templates, _ADDRESS_ELEMENTS.values(), strict=True))
+                options, count = anonymization_set(elements)
+                self._send(options_template_set() + options)
+                self._sequence = (self._sequence + count) & 0xFFFFFFFF
 
     def _send(self, sets: bytes) -> None:
         """Send one message."""

@@ -18,10 +18,14 @@ import pytest
 
 from flowclass.errors import SinkError, UsageError
 from flowclass.flow.state import MeterSettings
+from flowclass.networks.enrichment import EnrichmentSettings
+from flowclass.networks.geo import COUNTRY_CODES
 from flowclass.pipeline import analyze
+from flowclass.privacy.policy import PolicySettings, RecordPolicy
 from flowclass.record.packet import IPV4_MAPPED
 from flowclass.record.verdict import APP_NAMES, KIND_NAMES
 from flowclass.sinks.ipfix import LARGEST_MESSAGE, OURS, REVERSE, TEMPLATES, IpfixSink, parse_collector
+from tests.networks.databases import write_asns, write_countries
 
 SHOWCASE = Path(__file__).parents[2] / "pcaps" / "showcase.pcap"
 
@@ -122,10 +126,11 @@ def decode(data: bytes) -> list[dict[tuple[int, int], bytes]]:
         while message:
             set_id, set_length = struct.unpack_from("!HH", message)
             body, message = message[4:set_length], message[set_length:]
-            if set_id == 2:
+            if set_id in (2, 3):
                 while body:
                     template, count = struct.unpack_from("!HH", body)
-                    body, templates[template] = body[4:], []
+                    # Of options the number of scopes follows.
+                    body, templates[template] = body[4 if set_id == 2 else 6 :], []
                     for _ in range(count):
                         element, size = struct.unpack_from("!HH", body)
                         enterprise = struct.unpack_from("!I", body, 4)[0] if element & 0x8000 else 0
@@ -195,3 +200,69 @@ def test_collector_that_refuses_datagrams_is_a_sink_error(records: tuple[np.ndar
 def test_address_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="no collector"):
         parse_collector(text)
+
+
+def sent(flows: Any, verdicts: Any, policy: RecordPolicy) -> bytes:
+    """Return what a sink with this policy sends."""
+    port = free_port(socket.SOCK_STREAM)
+    collector = Collector(port)
+    sink = IpfixSink(f"tcp://127.0.0.1:{port}", policy=policy)
+    sink.write(flows, verdicts, "x")
+    sink.close()
+    return collector.wait()
+
+
+def test_elements_on_request_hold_what_the_flows_hold(records: tuple[np.ndarray, np.ndarray], tmp_path: Path) -> None:
+    flows, verdicts = records[0][:20].copy(), records[1][:20]
+    write_countries(tmp_path / "c.mmdb", {"192.0.2.0/24": "NL"})
+    write_asns(tmp_path / "a.mmdb", {"192.0.2.0/24": 64496})
+    (tmp_path / "n.csv").write_text(f"prefix,network\n::/0,six\n0.0.0.0/0,{'ü' * 30}\n")
+    files = [str(tmp_path / name) for name in ("n.csv", "c.mmdb", "a.mmdb")]
+    policy = RecordPolicy(PolicySettings(EnrichmentSettings(*files)))
+    policy.mark(flows)
+    found = {record[0, 148]: record for record in decode(sent(flows, verdicts, policy))}
+    for flow in flows:
+        record = found[int(flow["flow_id"]).to_bytes(8, "big")]
+        name = ("other", "six", "ü" * 24)[flow["network"]]  # 48 bytes, cut between letters
+        assert record[OURS, 6].rstrip(b"\0").decode() == name
+        assert record[OURS, 7][0] == flow["client"]
+        for way in (0, 1):
+            assert record[OURS, 8 + way].rstrip(b"\0").decode() == COUNTRY_CODES[flow["country"][way]]
+            assert int.from_bytes(record[0, 16 + way], "big") == flow["asn"][way]
+
+
+def test_elements_on_request_are_not_sent_unasked(records: tuple[np.ndarray, np.ndarray]) -> None:
+    found = decode(sent(records[0][:3], records[1][:3], RecordPolicy()))
+    assert not {(OURS, 6), (OURS, 8), (0, 16)} & set(found[0])
+
+
+def test_options_say_that_addresses_are_anonymised(records: tuple[np.ndarray, np.ndarray], tmp_path: Path) -> None:
+    (tmp_path / "key").write_bytes(bytes(range(32)))
+    policy = RecordPolicy(PolicySettings(key_file=str(tmp_path / "key")))
+    found = decode(sent(records[0][:3], records[1][:3], policy))
+    options = [
+        tuple(int.from_bytes(record[0, element], "big") for element in (145, 303, 285, 286))
+        for record in found
+        if (0, 286) in record
+    ]
+    assert sorted(options) == [
+        (256, 8, 3, 6), (256, 12, 3, 6), (256, 148, 3, 5), (257, 27, 3, 6), (257, 28, 3, 6), (257, 148, 3, 5)
+    ]  # fmt: skip
+    assert len(found) == len(options) + 3
+
+
+def test_tshark_reads_the_options(records: tuple[np.ndarray, np.ndarray], tmp_path: Path) -> None:
+    if shutil.which("tshark") is None or shutil.which("text2pcap") is None:
+        pytest.skip("tshark and text2pcap (Debian: tshark) are not installed")
+    (tmp_path / "key").write_bytes(bytes(range(32)))
+    policy = RecordPolicy(PolicySettings(key_file=str(tmp_path / "key")))
+    data = sent(records[0][:3], records[1][:3], policy)
+    lines = [f"{at:06x} {data[at : at + 16].hex(' ')}" for at in range(0, len(data), 16)]
+    (tmp_path / "hex").write_text("\n".join(lines) + "\n")
+    capture = tmp_path / "a.pcap"
+    subprocess.run(["text2pcap", "-q", "-T", "40000,4739", tmp_path / "hex", capture], check=True, capture_output=True)
+    out = subprocess.run(
+        ["tshark", "-r", capture, "-d", "tcp.port==4739,cflow", "-V"], capture_output=True, text=True, check=True
+    ).stdout
+    assert "Malformed" not in out
+    assert out.count("Anonymization Technique: 6") == 4
