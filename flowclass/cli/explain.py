@@ -7,15 +7,18 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flowclass.errors import FlowclassError
+from flowclass.errors import FlowclassError, UsageError
 
 if TYPE_CHECKING:
+    from flowclass.cli.flowname import FlowName
     from flowclass.cli.flowtrace import Found
+    from flowclass.model.bundle import ModelBundle
 
-SUMMARY = "say why a flow has its label"
+SUMMARY = "say why a flow has its label, or what happened in a call"
 DESCRIPTION = (
     "Show one flow's verdict, the evidence it rests on in words with the packets that carried it (frame numbers as "
-    "Wireshark counts them), and the features that weighed in the model."
+    "Wireshark counts them), and the features that weighed in the model. With --call: the call of the flow, "
+    "or all calls of the capture, with a timeline of set-up, media by path, loss and end."
 )
 NS_PER_S = 1_000_000_000
 
@@ -23,17 +26,24 @@ NS_PER_S = 1_000_000_000
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("input", metavar="INPUT", help="capture file")
-    parser.add_argument("flow", metavar="FLOW", help="flow_id, or src:sport-dst:dport/proto in either direction")
+    parser.add_argument(
+        "flow", metavar="FLOW", nargs="?", help="flow_id, or src:sport-dst:dport/proto in either direction"
+    )
+    parser.add_argument(
+        "--call", action="store_true", help="explain the call of this flow (or call_id); without FLOW every call"
+    )
     parser.add_argument("--model", metavar="DIR", help="model bundle to use instead of the shipped one")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Explain the flow; return the exit code."""
+    """Explain the flow or the calls; return the exit code."""
     from flowclass.cli.analyze import bundle_of
     from flowclass.cli.flowname import parse
     from flowclass.cli.progress import announce_compilation
 
-    name = parse(arguments.flow)
+    if arguments.flow is None and not arguments.call:
+        raise UsageError("name a flow, or ask for --call")
+    name = None if arguments.flow is None else parse(arguments.flow)
     if arguments.input == "-" or not Path(arguments.input).is_file():
         raise FlowclassError(f"{arguments.input} is no file: explain reads its capture twice")
     announce_compilation(quiet=False)
@@ -41,6 +51,8 @@ def run(arguments: argparse.Namespace) -> int:
     from flowclass.model.bundle import load_default
 
     bundle = bundle_of(arguments.model) or load_default()
+    if name is None or arguments.call:
+        return _explain_calls(arguments, name, bundle)
     found, source = find_flow(arguments.input, name, bundle)
     for problem in source.problems:
         print(f"flowclass: {problem}", file=sys.stderr)
@@ -50,6 +62,21 @@ def run(arguments: argparse.Namespace) -> int:
     for piece in found:
         print(*describe(piece, frames, bundle), sep="\n")
     return 3 if source.partial else 0
+
+
+def _explain_calls(arguments: argparse.Namespace, name: FlowName | None, bundle: ModelBundle) -> int:
+    """Print the calls; return the exit code."""
+    from flowclass.cli.calltrace import calls_of
+    from flowclass.cli.timeline import describe_call
+
+    traces, problems, partial = calls_of(arguments.input, name, bundle)
+    for problem in problems:
+        print(f"flowclass: {problem}", file=sys.stderr)
+    if not traces:
+        wanted = "calls" if name is None else f"call with the flow {arguments.flow}"
+        raise FlowclassError(f"{arguments.input} has no {wanted}")
+    print("\n\n".join("\n".join(describe_call(trace)) for trace in traces))
+    return 3 if partial else 0
 
 
 def describe(piece: Found, frames: dict[tuple[int, int, int], int], bundle: Any) -> list[str]:

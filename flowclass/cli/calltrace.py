@@ -1,0 +1,201 @@
+"""Host module: the calls of a capture, and what each of their flows carried second by second.
+
+Called by ``flowclass explain --call`` only. The capture is read twice: once for its calls, as ``pipeline`` finds them,
+and once a second at a time, with a look at the meter's rows of their flows after each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from flowclass.calls.leg import address, is_relayed
+from flowclass.calls.record import Call
+from flowclass.capture.block import PacketBlock
+from flowclass.capture.source import open_source
+from flowclass.cli.flowname import FlowName
+from flowclass.flow.flowmeter import FlowMeter
+from flowclass.flow.state import MeterSettings
+from flowclass.flow.streams import CONFIRMED
+from flowclass.model.bundle import ModelBundle
+from flowclass.pipeline import Pipeline
+from flowclass.record.verdict import APP_NAMES, KIND_NAMES, App, Kind
+
+NS_PER_S = 1_000_000_000
+#: Any seed will do; the same one makes both passes alike.
+SETTINGS = MeterSettings(seed=1)
+#: In the second pass a flow is never cut into pieces.
+WHOLE = replace(SETTINGS, active_timeout_s=86_400.0 * 365)
+KEY = ("src_hi", "src_lo", "dst_hi", "dst_lo", "sport", "dport", "proto")
+
+
+@dataclass
+class Second:
+    """What a flow carried in one second, as (forward, reverse).
+
+    Attributes
+    ----------
+    packets : all packets
+    media : RTP packets
+    lost : RTP sequence numbers passed over, less those that came late
+    """
+
+    packets: list[int] = field(default_factory=lambda: [0, 0])
+    media: list[int] = field(default_factory=lambda: [0, 0])
+    lost: list[int] = field(default_factory=lambda: [0, 0])
+
+
+@dataclass
+class CallFlow:
+    """A flow of a call.
+
+    Attributes
+    ----------
+    up : direction of the flow that leads away from the client
+    role : ``relay``, ``p2p`` or ``media`` (nobody can say) for a flow with media, else the kind of flow
+    seconds : what it carried, by whole seconds since 1970
+    """
+
+    flow_id: int
+    source: str
+    target: str
+    app: str
+    role: str
+    up: int
+    first_ns: int
+    last_ns: int = 0
+    with_rtp: bool = False
+    seconds: dict[int, Second] = field(default_factory=dict)
+
+
+@dataclass
+class CallTrace:
+    """A call and its flows, in order of time."""
+
+    call: Call
+    flows: list[CallFlow]
+
+
+def calls_of(path: str, name: FlowName | None, bundle: ModelBundle) -> tuple[list[CallTrace], list[str], bool]:
+    """Return the calls of a capture (those with the flow ``name`` alone, if given), its problems, and if it was cut."""
+    calls: list[Call] = []
+    rows: dict[int, tuple[Any, Any]] = {}
+
+    def take(flows: Any, verdicts: Any, _: str) -> None:
+        for place in np.flatnonzero((verdicts["kind"] == Kind.CALL_MEDIA) | (verdicts["kind"] == Kind.CALL_SIGNALLING)):
+            # The last piece has the verdict; key and beginning are the same in all.
+            rows[int(flows["flow_id"][place])] = (flows[place].copy(), verdicts[place].copy())
+
+    source = open_source([path])
+    try:
+        pipeline = Pipeline(source.name, take, settings=SETTINGS, model=bundle, on_calls=calls.extend)
+        for block in source.blocks():
+            pipeline.add(block)
+        pipeline.drain()
+    finally:
+        source.close()
+    wanted = None if name is None else {number for number, (flow, _) in rows.items() if name.matches(flow)}
+    traces = []
+    for call in sorted(calls, key=lambda call: call.start):
+        numbers = [int(text, 16) for text in call.flows]
+        if wanted is None or not wanted.isdisjoint(numbers):
+            flows = [_flow(*rows[number], call) for number in numbers if number in rows]
+            traces.append(CallTrace(call, sorted(flows, key=lambda flow: (flow.first_ns, flow.flow_id))))
+    _follow(path, traces, rows)
+    return traces, source.problems, source.partial
+
+
+def _flow(flow: Any, verdict: Any, call: Call) -> CallFlow:
+    """Return a flow of a call without its seconds."""
+    ends = [
+        (str(address(int(flow[f"{end}_hi"]), int(flow[f"{end}_lo"]))), int(flow[port]))
+        for end, port in (("src", "sport"), ("dst", "dport"))
+    ]
+    up = 1 if ends[1][0] == call.client and ends[0][0] != call.client else 0
+    role = KIND_NAMES[verdict["kind"]]
+    if verdict["kind"] == Kind.CALL_MEDIA:
+        relayed = is_relayed(App(int(verdict["app"])), ends[1 - up][1])
+        role = "media" if relayed is None else "relay" if relayed else "p2p"
+    shown = [f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in ends]
+    return CallFlow(
+        flow_id=int(flow["flow_id"]),
+        source=shown[up],
+        target=shown[1 - up],
+        app=APP_NAMES[verdict["app"]],
+        role=role,
+        up=up,
+        first_ns=int(flow["origin_ns"]),
+        with_rtp=bool(flow["stream_packets"].sum()),
+    )
+
+
+def _follow(path: str, traces: Sequence[CallTrace], rows: dict[int, tuple[Any, Any]]) -> None:
+    """Read the capture again and fill the seconds of the calls' flows."""
+    flows = {(_key(rows[flow.flow_id][0]), flow.first_ns): flow for trace in traces for flow in trace.flows}
+    begins = np.array(sorted({flow.first_ns for flow in flows.values()}), np.int64)
+    meter = FlowMeter(WHOLE)
+    seen: dict[int, tuple[CallFlow, Second]] = {}  # row of the table → its flow, and its totals so far
+    source = open_source([path])
+    try:
+        for block in source.blocks():
+            for second, some in _by_second(block):
+                for _ in meter.add(block.data, block.refs[some], block.first_frame + some.start):
+                    pass
+                _look(meter, second, flows, begins, seen)
+    finally:
+        source.close()
+
+
+def _by_second(block: PacketBlock) -> Iterator[tuple[int, slice]]:
+    """Yield a block's frames as runs within the same second."""
+    seconds = block.refs["ts_ns"] // NS_PER_S
+    edges = [0, *(np.flatnonzero(np.diff(seconds)) + 1).tolist(), len(seconds)]
+    for lo, hi in pairwise(edges):
+        if hi > lo:
+            yield int(seconds[lo]), slice(lo, hi)
+
+
+def _look(
+    meter: FlowMeter, second: int, flows: dict[Any, CallFlow], begins: Any, seen: dict[int, tuple[CallFlow, Second]]
+) -> None:
+    """Add what the flows of calls have carried since the last look to ``second``."""
+    hot, body = meter.live_rows()
+    streams = meter._state.streams
+    for row in np.flatnonzero((hot["in_use"] != 0) & np.isin(body["origin_ns"], begins)).tolist():
+        flow = flows.get((_key(hot[row]), int(body["origin_ns"][row])))
+        if flow is None:
+            continue
+        known, before = seen.get(row, (flow, Second()))
+        if known is not flow:
+            before = Second()
+        now = _totals(body[row], streams)
+        if now.packets != before.packets:
+            into = flow.seconds.setdefault(second, Second())
+            for way in range(2):
+                into.packets[way] += now.packets[way] - before.packets[way]
+                into.media[way] += now.media[way] - before.media[way]
+                into.lost[way] += now.lost[way] - before.lost[way]
+            flow.last_ns = int(hot["last_ns"][row])
+        seen[row] = (flow, now)
+
+
+def _totals(body: Any, streams: Any) -> Second:
+    """Return what a live flow has carried since it began."""
+    total = Second(packets=body["packets"].tolist())
+    at = int(body["stream_head"])
+    while at >= 0:
+        stream = streams[at]
+        at = int(stream["next"])
+        if stream["state"] == CONFIRMED:
+            way, packets = int(stream["direction"]), int(stream["packets"])
+            total.media[way] += packets
+            total.lost[way] += int(stream["max_seq"]) - int(stream["base_seq"]) + 1 - packets
+    return total
+
+
+def _key(row: Any) -> tuple[int, ...]:
+    return tuple(int(row[name]) for name in KEY)
