@@ -10,7 +10,7 @@
 complete flowclass \
         'c/--format=/(jsonl csv parquet)/' \
         'c/--peer=/(nfstream ndpi)/' \
-        'c/--/(anonymize calls config corpus filter flows folder format help interface interval json listen manifest max-flows model networks no-baseline no-color once out peer quiet sample separate stats table url version views)/' \
+        'c/--/(anonymize call calls config corpus filter flows folder format help interface interval json listen manifest max-flows model networks no-baseline no-color once out peer quiet sample separate stats table url version views)/' \
         'c/-/(- h)/' \
         'n/--format/(jsonl csv parquet)/' \
         'n/--peer/(nfstream ndpi)/' \

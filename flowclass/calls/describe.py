@@ -9,6 +9,7 @@ from typing import Any
 
 from flowclass.apps._fused import APPS, REASONS
 from flowclass.calls.emodel import QualitySettings
+from flowclass.calls.figures import PATH_PACKETS, Sides, figures, shown
 from flowclass.calls.leg import Leg, Span
 from flowclass.calls.opencall import OpenCall, extent, span
 from flowclass.calls.outcome import (
@@ -28,8 +29,6 @@ _SSRC, _DIRECTION, _PACKETS = PLACES["ssrc"], PLACES["direction"], PLACES["packe
 CUT_NS = NS_PER_S
 #: Attempts send less: WhatsApp pings a relay every 3 s (FACTS §1.3).
 CUT_ATTEMPT_NS = 5 * NS_PER_S
-#: Packets a flow must have carried to count for the call's path: ICE tries many, one is used.
-PATH_PACKETS = 10
 #: Audio sources towards the client that sound at once for this long are several people.
 GROUP_NS = 5 * NS_PER_S
 #: Flows named in a record.
@@ -71,23 +70,6 @@ class Scene:
         return begins, end_ns is not None and end_ns - when[1] < slack_ns
 
 
-@dataclass(frozen=True)
-class Sides:
-    """What a leg carried, as (up, down) of the call's client."""
-
-    media: tuple[Span | None, Span | None]
-    packets: tuple[int, int]
-    bytes: tuple[int, int]
-    cost: tuple[int, int]
-
-    @classmethod
-    def of(cls, leg: Leg, *, turned: bool) -> Sides:
-        """Return a leg's, ``turned`` where its client is the call's other end."""
-        if not turned:
-            return cls(leg.media, leg.packets, leg.bytes, leg.cost)
-        return cls(leg.media[::-1], leg.packets[::-1], leg.bytes[::-1], leg.cost[::-1])
-
-
 def call_record(call: OpenCall, scene: Scene, end_ns: int | None, setup_ns: int) -> Call:
     """Return the record of a call with media; ``end_ns`` is the end of the capture, None while it goes on."""
     every = sorted(call.legs.values(), key=lambda leg: (extent(leg)[0], leg.flow_id))
@@ -108,7 +90,12 @@ def call_record(call: OpenCall, scene: Scene, end_ns: int | None, setup_ns: int)
     cut_start, cut_end = scene.cuts(call.media, end_ns, CUT_NS)
     upward = [up for up, leg in zip(ups, legs, strict=True) for _ in leg.streams]
     streams = merged([row for leg in legs for row in leg.streams], upward)
-    quality = quality_of(streams, dropped_by_probe=end >= scene.dropped_ns >= begin, settings=scene.quality)
+    quality = quality_of(
+        streams,
+        dropped_by_probe=end >= scene.dropped_ns >= begin,
+        snapped=any(leg.is_snapped for leg in legs),
+        settings=scene.quality,
+    )
     marks = [leg.end for leg in every] + [one.end for one in call.signalling]
     ended = ended_by(marks, end, cut_end=cut_end)
     verdict = outcome_of_media(up, down, talk, ended, legs)
@@ -148,10 +135,10 @@ def call_record(call: OpenCall, scene: Scene, end_ns: int | None, setup_ns: int)
         packets_down=sum(side.packets[1] for side in sides),
         bytes_up=sum(side.bytes[0] for side in sides),
         bytes_down=sum(side.bytes[1] for side in sides),
-        **_measured(quality),
+        **figures(quality, legs, sides, streams),
         confidence=round(confidence, 4),
         reasons=[*_evidence(bits for leg in every for bits in leg.reasons), *verdict.reasons],
-        streams=[_shown(stream) for stream in streams],
+        streams=[shown(stream) for stream in streams],
     )
 
 
@@ -197,7 +184,7 @@ def attempt_record(units: Sequence[Signalling], scene: Scene, end_ns: int | None
         packets_down=0,
         bytes_up=0,
         bytes_down=0,
-        **_measured(Quality(note="no media")),
+        **figures(Quality(note="no media"), [], [], []),
         confidence=round(max(one.confidence for one in units), 4),
         reasons=[*_evidence(bits for one in units for bits in one.reasons), *verdict.reasons],
         streams=[],
@@ -286,38 +273,3 @@ def _group(streams: Sequence[Stream], path: str) -> str:
             if min(one.last_ns, other.last_ns) - max(one.first_ns, other.first_ns) > GROUP_NS:
                 return "group"
     return "1:1" if path in ("p2p", "both") else ""
-
-
-def _measured(quality: Quality) -> dict[str, Any]:
-    """Return the quality's columns."""
-    return {
-        "loss_up": quality.loss_up,
-        "loss_down": quality.loss_down,
-        "jitter_up": quality.jitter_up,
-        "jitter_down": quality.jitter_down,
-        "mos_low": quality.mos_low,
-        "mos_high": quality.mos_high,
-        "mos_basis": quality.mos_basis,
-        "quality_valid": not quality.note,
-        "quality_note": quality.note,
-    }
-
-
-def _shown(stream: Stream) -> dict[str, Any]:
-    """Return a stream as the record has it."""
-    return {
-        "ssrc": stream.ssrc,
-        "direction": stream.direction,
-        "kind": stream.kind,
-        "payload_type": stream.payload_type,
-        "clock_hz": stream.clock_hz,
-        "packets": stream.packets,
-        "lost": stream.lost,
-        "loss": round(stream.loss, 6),
-        "burst_ratio": round(stream.burst_ratio, 3),
-        "jitter_s": None if stream.jitter_s is None else round(stream.jitter_s, 6),
-        "jitter_max_s": None if stream.jitter_max_s is None else round(stream.jitter_max_s, 6),
-        "reordered": stream.reordered,
-        "duplicates": stream.duplicates,
-        "frame_ms": round(stream.frame_ms, 3),
-    }

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from flowclass.apps.habit import FIRST_RANDOM_SSRC
-from flowclass.calls.stream import LEAST_PACKETS, PLACES, streams_of
+from flowclass.calls.stream import LEAST_PACKETS, PLACES, Trips, streams_of, trips_of
 from flowclass.flow.callmarks import ICE
 from flowclass.record.packet import IPV4_MAPPED
-from flowclass.record.status import EndReason
+from flowclass.record.status import Anomaly, EndReason
 from flowclass.record.verdict import App, DecidedBy, Kind
 
 #: Well-known relay and server ports of calls (FACTS §1): STUN/TURN, HTTPS, WhatsApp, Google, SIP.
@@ -45,6 +45,7 @@ _FLOW_COLUMNS = (
     "flow_id", "src_hi", "src_lo", "dst_hi", "dst_lo", "sport", "dport", "first_ns", "last_ns", "origin_ns", "packets",
     "bytes", "stream_packets", "media_first_ns", "media_last_ns", "end_reason", "proto", "call_ids", "end_mark",
     "end_mark_ns", "network_cost", "piece",
+    "trips", "trip_min_ns", "trip_sum_ns", "gap_max_ns", "anomalies",
 )  # fmt: skip
 _VERDICT_COLUMNS = ("app", "candidates", "kind", "decided_by", "confidence")
 #: Packets of a flow that is called media for another's sake alone, and shows no RTP; fewer are checks of a path.
@@ -53,6 +54,7 @@ LEAST_UNEVIDENT = 20
 MEDIA_LEAST_RATE = 5
 NS_PER_S = 1_000_000_000
 UDP = 17
+_SNAPPED = 1 << Anomaly.SNAPPED
 #: Places of a stream's values (calls.stream).
 _SSRC, _PACKETS = PLACES["ssrc"], PLACES["packets"]
 
@@ -85,6 +87,9 @@ class Leg:
     ids : what its messages said of the call (flow.callmarks)
     end : (EndMark, ns)
     cost : network cost plus 1 of the client and of the other end, 0 for none
+    trips : round trips between the probe and the other end (up), and the client (down), by STUN
+    gaps_ns : longest pause between packets each way, of a flow without RTP
+    is_snapped : whether frames were cut by the capture
     """
 
     flow_id: int
@@ -110,6 +115,9 @@ class Leg:
     ids: tuple[int, ...]
     end: tuple[int, int]
     cost: tuple[int, int]
+    trips: tuple[Trips, Trips]
+    gaps_ns: tuple[int, int]
+    is_snapped: bool
 
     @property
     def is_one_socket(self) -> bool:
@@ -136,7 +144,8 @@ def _leg(
     flow_id: int, src_hi: int, src_lo: int, dst_hi: int, dst_lo: int, sport: int, dport: int, first_ns: int,
     last_ns: int, origin_ns: int, packets: list[int], octets: list[int], streamed: list[int], media_first: list[int],
     media_last: list[int], end_reason: int, proto: int, ids: list[int], end_mark: int, end_mark_ns: int,
-    cost: list[int], piece: int, app: int, candidates: int, kind: int, decided_by: int, confidence: float,
+    cost: list[int], piece: int, trips: list[int], trip_min: list[int], trip_sum: list[int], gaps: list[int],
+    anomalies: int, app: int, candidates: int, kind: int, decided_by: int, confidence: float,
 ) -> Leg:  # fmt: skip
     src, dst = address(src_hi, src_lo), address(dst_hi, dst_lo)
     named = App(app)
@@ -205,6 +214,9 @@ def _leg(
         ids=shown,
         end=(end_mark, end_mark_ns),
         cost=(cost[up], cost[down]),
+        trips=(trips_of(trips[up], trip_min[up], trip_sum[up]), trips_of(trips[down], trip_min[down], trip_sum[down])),
+        gaps_ns=(gaps[up], gaps[down]),
+        is_snapped=bool(anomalies & _SNAPPED),
     )
 
 

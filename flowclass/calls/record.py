@@ -159,6 +159,42 @@ class Call:
         )
     )
     jitter_down: float | None = field(metadata=_about("the same towards the client", _MAYBE_SECONDS, "s"))
+    far_loss_up: float | None = field(
+        metadata=_about(
+            "share of that stream from the client lost on the whole way, behind the probe too, as its receiver reports "
+            "in RTCP from its first to its latest report; null where RTCP is encrypted or absent",
+            _SHARE,
+        )
+    )
+    far_loss_down: float | None = field(metadata=_about("the same of the stream to the client", _SHARE))
+    rtt_up: float | None = field(
+        metadata=_about(
+            "mean round trip between the probe and the other end (relay or peer), by STUN requests and their answers "
+            "and by plain RTCP; null without any",
+            _MAYBE_SECONDS,
+            "s",
+        )
+    )
+    rtt_down: float | None = field(
+        metadata=_about("mean round trip between the probe and the client, likewise", _MAYBE_SECONDS, "s")
+    )
+    rtt_min_up: float | None = field(metadata=_about("the smallest of those to the other end", _MAYBE_SECONDS, "s"))
+    rtt_min_down: float | None = field(metadata=_about("the smallest of those to the client", _MAYBE_SECONDS, "s"))
+    gap_up: float | None = field(
+        metadata=_about(
+            "longest pause between packets from the client, of a call without RTP: all that can be said of its "
+            "quality, beside the rate; null for calls with RTP",
+            _MAYBE_SECONDS,
+            "s",
+        )
+    )
+    gap_down: float | None = field(metadata=_about("the same towards the client", _MAYBE_SECONDS, "s"))
+    rate_up: float | None = field(
+        metadata=_about(
+            "packets a second from the client, of a call without RTP; null for calls with RTP", _MAYBE_SECONDS, "1/s"
+        )
+    )
+    rate_down: float | None = field(metadata=_about("the same towards the client", _MAYBE_SECONDS, "1/s"))
     mos_low: float | None = field(
         metadata=_about("estimated MOS up to the probe, of the worse direction, by gloomy assumptions", _MOS)
     )

@@ -59,6 +59,12 @@ class Trips:
 
 NO_TRIPS = Trips(0, 0, 0)
 
+
+def trips_of(count: int, least_ns: int, sum_ns: int) -> Trips:
+    """Return round trips; all that are none are the same object, since calls wait in their thousands."""
+    return Trips(count, least_ns, sum_ns) if count else NO_TRIPS
+
+
 #: Place of each of a MEDIA row's values.
 PLACES = {name: place for place, name in enumerate(_COLUMNS)}
 
@@ -76,6 +82,7 @@ class Stream:
     bursts : places at which packets are missing
     jitter_s, jitter_max_s : mean and largest interarrival jitter (RFC 3550 §6.4.1), None without a clock
     frame_ms : smallest RTP time between consecutive packets: a frame, or a packet of several
+    surplus : packets beyond those that the sequence numbers span: copies that came after a later packet
     far_loss, far_jitter_s : what its receiver reports in RTCP, where that is in the clear: share lost on the whole way,
         from its first to its latest report, and the latest jitter; None without a report
     trips : round trips between the probe and its receiver that RTCP has shown, in ns: how many, smallest, sum
@@ -96,6 +103,7 @@ class Stream:
     frame_ms: float
     first_ns: int
     last_ns: int
+    surplus: int = 0
     far_loss: float | None = None
     far_jitter_s: float | None = None
     trips: Trips = NO_TRIPS
@@ -187,6 +195,7 @@ def _stream(ssrc: int, direction: str, parts: list[tuple[Any, ...]], reports: li
         frame_ms=1000.0 * largest[_STEP_LEAST] / clock if clock else 0.0,
         first_ns=parts[0][_FIRST_NS],
         last_ns=max(part[_LAST_NS] for part in parts),
+        surplus=max(0, packets - expected),
     )
     if reports:
         _add_reports(stream, reports)
@@ -204,7 +213,7 @@ def _add_reports(stream: Stream, reports: list[tuple[Any, ...]]) -> None:
         if stream.clock_hz:
             stream.far_jitter_s = best[_FAR_JITTER] / stream.clock_hz
     for row in reports:
-        stream.trips += Trips(row[_TRIPS], row[_TRIP_MIN_NS], row[_TRIP_SUM_NS])
+        stream.trips += trips_of(row[_TRIPS], row[_TRIP_MIN_NS], row[_TRIP_SUM_NS])
 
 
 def kind_of(row: tuple[Any, ...]) -> str:

@@ -113,7 +113,7 @@ def _timeline(trace: CallTrace) -> list[str]:
 def _columns(trace: CallTrace) -> list[Column]:
     """Return the columns of the table: those of paths that the call did not take are left out."""
     media = [flow for flow in trace.flows if flow.role in ROLES]
-    columns = [("set-up", _count(trace.flows, _set_up))]
+    columns = [("no media", _count(trace.flows, _no_media))]
     for role in ROLES:
         mine = [flow for flow in media if flow.role == role]
         if mine:
@@ -131,8 +131,8 @@ def _media(flow: CallFlow, second: Second) -> list[int]:
     return second.media if flow.with_rtp else second.packets
 
 
-def _set_up(flow: CallFlow, second: Second) -> int:
-    """Return the packets that are no media."""
+def _no_media(flow: CallFlow, second: Second) -> int:
+    """Return the packets that are no media: set-up, checks of paths, reports."""
     return sum(second.packets) - (sum(_media(flow, second)) if flow.role in ROLES else 0)
 
 
@@ -151,6 +151,8 @@ def _aligned(rows: Sequence[tuple[str, ...]], left: int) -> list[str]:
     if not rows:
         return []
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    sides = [str.ljust if i < left else str.rjust for i in range(len(widths))]
-    lines = ("  ".join(side(*cell) for side, *cell in zip(sides, row, widths, strict=True)) for row in rows)
-    return [(INDENT + line).rstrip() for line in lines]
+    lines = []
+    for row in rows:
+        cells = [cell.ljust(widths[i]) if i < left else cell.rjust(widths[i]) for i, cell in enumerate(row)]
+        lines.append((INDENT + "  ".join(cells)).rstrip())
+    return lines

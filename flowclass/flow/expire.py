@@ -153,6 +153,7 @@ def hand_out(state: Any, row: int, reason: int) -> None:
         out["packets"][direction] = body["packets"][direction]
         out["bytes"][direction] = body["bytes"][direction]
         out["tcp_flags"][direction] = body["tcp_flags"][direction]
+        out["gap_max_ns"][direction] = body["gap_max_ns"][direction]
         out["trips"][direction] = body["trip"][direction]["trips"]
         out["trip_min_ns"][direction] = body["trip"][direction]["trip_min_ns"]
         out["trip_sum_ns"][direction] = body["trip"][direction]["trip_sum_ns"]

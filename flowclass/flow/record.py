@@ -155,6 +155,8 @@ _BODY_FIELDS = (
         shape=(SEQUENCE_LENGTH,),
     ),
     Field("voice", VOICE, "of a tunnel: the speech it may carry"),
+    Field("heard_ns", "i8", "latest payload packet by direction, while no RTP shows", "ns", shape=(2,)),
+    Field("gap_max_ns", "i8", "longest pause between such packets", "ns", shape=(2,)),
     Field("report_head", "i4", "first REPORT row of the flow plus 1, 0 for none"),
     Field("trip", TRIP, "STUN round trips by the way of the request", shape=(2,)),
 )
@@ -284,6 +286,7 @@ FLOW_FIELDS = (
     Field("linked_also", "u1", "the look-alike of that"),
     Field("link", "u1", "a Link: what the two flows share"),
     Field("linked_flow", "u8", "flow_id of that flow, 0 for none"),
+    Field("gap_max_ns", "i8", "longest pause between payload packets, of UDP flows without RTP", "ns", shape=(2,)),
     Field("trips", "u4", "STUN requests that were answered, by the way of the request", shape=(2,)),
     Field("trip_min_ns", "i8", "their shortest round trip; nothing when there were none", "ns", shape=(2,)),
     Field("trip_sum_ns", "i8", "sum of their round trips", "ns", shape=(2,)),

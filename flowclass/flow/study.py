@@ -19,7 +19,7 @@ from flowclass.flow.expire import MEDIA_PACKETS
 from flowclass.flow.identity import flow_id
 from flowclass.flow.reassembly import join_hello
 from flowclass.flow.record import WINDOW_PACKETS
-from flowclass.flow.reports import note_both_ends
+from flowclass.flow.reports import note_both_ends, note_gap
 from flowclass.flow.resolved import learn_answers, learn_server
 from flowclass.flow.streams import CONFIRMED, MAX_REJECTS, add_media, update_stream
 from flowclass.flow.window import add_to_window
@@ -160,6 +160,8 @@ def study(state: Any, k: int, direction: int, row: int) -> int:
     pkt = state.packets[k]
     body = state.body[row]
     msg = state.message[0]
+    if body["streams"] == 0 and pkt["proto"] == UDP:
+        note_gap(body, direction, int64(pkt["ts_ns"]))
     if body["stage"] != OPEN:
         inspect(data, pkt, msg)
         note_call(data, pkt, msg, direction, body)
@@ -226,4 +228,7 @@ def follow_media(state: Any, k: int, direction: int, row: int) -> bool:
     kind = body["kind"]
     if kind == Kind.NOT_VOIP or kind == Kind.TUNNEL or kind == Kind.MESSAGING:
         return True
-    return bool(body["streams"] == 0 and body["stream_rejects"] >= MAX_REJECTS)
+    if body["streams"] == 0 and body["stream_rejects"] >= MAX_REJECTS:
+        note_gap(body, direction, int64(pkt["ts_ns"]))
+        return True
+    return False

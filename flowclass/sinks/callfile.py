@@ -71,7 +71,7 @@ def _stream_type(pa: Any) -> Any:
         ("direction", "kind"),
         ("ssrc", "payload_type", "clock_hz", "packets", "lost", "reordered", "duplicates"),
     )
-    reals = ("loss", "burst_ratio", "jitter_s", "jitter_max_s", "frame_ms")
+    reals = ("loss", "burst_ratio", "jitter_s", "jitter_max_s", "frame_ms", "far_loss", "far_jitter_s", "rtt_s")
     kinds = ((words, pa.string()), (counts, pa.int64()), (reals, pa.float64()))
     return pa.struct([(name, kind) for names, kind in kinds for name in names])
 

@@ -16,7 +16,9 @@ def call_with(**changes: Any) -> Call:
         "cut_start": False, "cut_end": False, "group": "", "media": "audio", "path": "relay", "access_hint": "",
         "access_hint_peer": "", "flows": ["0123456789abcdef"], "media_flows": 1, "packets_up": 3000,
         "packets_down": 3000, "bytes_up": 1, "bytes_down": 1, "loss_up": 0.0, "loss_down": 0.02, "jitter_up": 0.004,
-        "jitter_down": 0.012, "mos_low": 2.9, "mos_high": 4.1, "mos_basis": "wideband", "quality_valid": True,
-        "quality_note": "", "confidence": 1.0, "reasons": ["whatsapp.call-token"], "streams": [],
+        "jitter_down": 0.012, "far_loss_up": None, "far_loss_down": None,
+        "rtt_up": None, "rtt_down": None, "rtt_min_up": None, "rtt_min_down": None, "gap_up": None, "gap_down": None,
+        "rate_up": None, "rate_down": None, "mos_low": 2.9, "mos_high": 4.1, "mos_basis": "wideband",
+        "quality_valid": True, "quality_note": "", "confidence": 1.0, "reasons": ["whatsapp.call-token"], "streams": [],
     }  # fmt: skip
     return Call(**values | changes)

@@ -151,3 +151,27 @@ def test_quality__is_void_where_nobody_can_know(found: list[Stream], dropped: bo
     quality = quality_of(found, dropped_by_probe=dropped)
     assert note in quality.note
     assert quality.mos_low is None
+
+
+def test_quality__is_void_where_copies_came_after_later_packets() -> None:
+    # A mirror port that delivers in pairs out of step: sequence numbers 1 2 1 3 2 4 3: no number follows itself.
+    mirrored = merged([row(packets=190, expected=100, reordered=90), row(ssrc=9, direction=1)], [0, 0])
+    assert quality_of(mirrored).note == "packets were seen twice (port mirror)"
+
+
+def test_quality__of_frames_cut_in_the_header_is_void_for_that_reason() -> None:
+    assert quality_of([], snapped=True).note == "frames were cut before the end of an RTP header"
+    assert quality_of(streams(), snapped=True).note == ""
+
+
+def test_quality__says_what_the_far_end_reports() -> None:
+    heard = merged([row(), report(reports=2, far_expected=100, far_lost=4)], [0, 0])
+    quality = quality_of(heard)
+    assert (quality.far_loss_up, quality.far_loss_down, quality.loss_up) == (0.04, None, 0.0)
+
+
+@pytest.mark.parametrize("values", [{"clock_hz": 90_000.0}, {"packets": 9}, {"clock_hz": 0.0}])
+def test_quality__rests_on_audio_alone(values: dict[str, Any]) -> None:
+    # Video, retransmissions on a source of their own, bandwidth probes: their loss is not the audio's.
+    bad = row(ssrc=5, expected=900, max_seq=900, gaps=100, **values)
+    assert quality_of(merged([row(), bad], [0, 0])).loss_up == 0.0

@@ -180,3 +180,17 @@ def test_reports__rows_come_back_when_their_flow_ends() -> None:
         batches = (*metered.add(*frames.block_of([packet]), n), *metered.sweep(packet.ts_ns))
         found += sum(len(batch.media) for batch in batches)
     assert found == 58  # the last flow goes on
+
+
+def test_pause__is_the_longest_each_way_where_no_rtp_shows() -> None:
+    body = bytes.fromhex("10c7e0998811aa77") * 8
+    packets = [sent(20 * i, body) for i in range(100)] + [got(20 * i + 5, body) for i in range(100) if not 70 <= i < 85]
+    flows, _ = meter(sorted(packets, key=lambda packet: packet.ts_ns))
+    assert flows["gap_max_ns"].tolist() == [[20 * MS, 16 * 20 * MS]]
+
+
+def test_pause__is_not_counted_once_rtp_shows() -> None:
+    packets = [sent(20 * i, frames.rtp(i, 160 * i, SOURCE, bytes(80))) for i in range(50)]
+    packets.append(sent(3000, frames.rtp(50, 24_000, SOURCE, bytes(80))))
+    flows, _ = meter(packets)
+    assert flows["gap_max_ns"][0, 0] == 20 * MS

@@ -1,0 +1,69 @@
+"""``flowclass explain --call`` from the outside: one of our own captures, and the cases that have no call."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from flowclass.cli.main import main
+from tests.cli.captures import write
+from tests.e2e.test_own_captures import PCAPS
+
+CAPTURE = str(PCAPS / "whatsapp" / "call-2019.pcap")
+
+
+def explained(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """Return what explain prints."""
+    assert main(["explain", CAPTURE, *arguments]) == 0
+    return capsys.readouterr().out
+
+
+def table(out: str) -> tuple[list[str], list[list[str]]]:
+    """Return headings and rows of the table under the timeline."""
+    lines = out[out.index("    seconds") :].splitlines()
+    headings = [part.strip() for part in lines[0].split("  ") if part.strip()]
+    return headings, [line.split() for line in lines[1:] if line.strip() and line.strip() != "..."]
+
+
+def test_call_has_flows_events_and_a_table(capsys: pytest.CaptureFixture[str]) -> None:
+    out = explained(capsys, "--call")
+    assert out.count("call-signalling") == 5
+    words = ["set-up begins", "media through a relay", "the conversation begins", "media straight to the peer"]
+    places = [out.index(word) for word in words]
+    assert places == sorted(places)
+    headings, rows = table(out)
+    assert headings[:4] == ["seconds", "no media", "relay up", "relay down"]
+    assert {len(row) for row in rows} == {len(headings)}
+
+
+def test_table_adds_up_to_the_records_packets(capsys: pytest.CaptureFixture[str]) -> None:
+    headings, rows = table(explained(capsys, "--call"))
+    sums = {
+        heading: sum(int(row[place].replace(".", "0")) for row in rows)
+        for place, heading in enumerate(headings)
+        if place
+    }
+    assert (sums["relay up"] + sums["p2p up"], sums["relay down"] + sums["p2p down"]) == (56, 56)
+    assert (sums["lost up"], sums["lost down"]) == (0, 0)
+
+
+def test_flow_names_its_call(capsys: pytest.CaptureFixture[str]) -> None:
+    whole = explained(capsys, "--call")
+    flow_id = next(line.split()[-1] for line in whole.splitlines() if "call-signalling" in line)
+    assert explained(capsys, flow_id, "--call") == whole
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["--call"], 1, "has no calls"),
+        (["0123456789abcdef", "--call"], 1, "has no call with the flow 0123456789abcdef"),
+        ([], 2, "name a flow, or ask for --call"),
+    ],
+)
+def test_nothing_to_explain(
+    arguments: list[str], code: int, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["explain", write(tmp_path), *arguments]) == code
+    assert words in capsys.readouterr().err
