@@ -50,6 +50,7 @@ METRICS = (
     Metric("flowclass_flow_packets", "counter", "Packets of ended flows.", ("app", "kind")),
     Metric("flowclass_flow_bytes", "counter", "IP bytes of ended flows.", ("app", "kind")),
     Metric("flowclass_label_confidence_sum", "counter", "Sum of the labels' confidence.", ("app", "kind")),
+    Metric("flowclass_tunnel_voice_like_seconds", "counter", "Seconds in which tunnels were like speech.", ("app",)),
     Metric("flowclass_calls_active", "gauge", "Clients with media of a call in the last 10 s.", ("app",)),
     Metric("flowclass_calls_ended", "counter", "Calls that ended.", ("app", "outcome")),
     Metric("flowclass_call_talk_seconds", "histogram", "Seconds of talk of ended calls.", ("app",)),

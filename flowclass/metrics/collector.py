@@ -16,7 +16,7 @@ from flowclass.metrics.catalog import METRICS, Metric
 from flowclass.metrics.health import View, WorkerHealth
 from flowclass.metrics.row import Phase
 from flowclass.record.status import Anomaly, EndReason, Status
-from flowclass.record.verdict import APP_NAMES, KIND_NAMES, App
+from flowclass.record.verdict import APP_NAMES, KIND_NAMES, App, Kind
 
 NS_PER_S = 1_000_000_000
 #: Series that are there from the start: of applications their calls, of the two other labels what they stand for.
@@ -49,6 +49,11 @@ def samples(view: View) -> dict[str, list[Sample]]:
     except PackageNotFoundError:
         build = "unknown"
 
+    tunnels: list[Sample] = [
+        ((name,), float(totals[i, Kind.TUNNEL]["voice_like_s"]))
+        for i, name in enumerate(APP_NAMES)
+        if totals[i, Kind.TUNNEL]["flows"]
+    ]
     active = view.active_calls()
     ended = {(app.name.lower(), str(outcome)): 0 for app in SHOWN for outcome in Outcome} | view.calls.ended
 
@@ -95,6 +100,7 @@ def samples(view: View) -> dict[str, list[Sample]]:
         "flowclass_flow_packets": total("packets"),
         "flowclass_flow_bytes": total("bytes"),
         "flowclass_label_confidence_sum": total("confidence"),
+        "flowclass_tunnel_voice_like_seconds": tunnels,
         "flowclass_calls_active": [
             ((app.name.lower(),), float(active.get(app, 0))) for app in CALLING if app in SHOWN or app in active
         ],

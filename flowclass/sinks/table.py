@@ -19,7 +19,8 @@ _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 
 @dataclass(frozen=True)
 class AppRow:
-    """Totals of one application; ``kinds`` counts flows by Kind, ``confidence`` is the mean over flows."""
+    """Totals of one application; ``kinds`` counts flows by Kind, ``confidence`` is the mean over flows,
+    ``voice_like_s`` the seconds in which its tunnels were like speech."""
 
     app: str
     flows: int
@@ -27,6 +28,7 @@ class AppRow:
     bytes: int
     kinds: tuple[int, ...]
     confidence: float
+    voice_like_s: int = 0
 
 
 class Summary:
@@ -63,6 +65,7 @@ def rows_of(totals: Any) -> list[AppRow]:
             int(total["bytes"].sum()),
             tuple(int(count) for count in total["flows"]),
             float(total["confidence"].sum() / total["flows"].sum()),
+            int(total["voice_like_s"].sum()),
         )
         for name, total in zip(APP_NAMES, totals, strict=True)
         if total["flows"].any()
@@ -82,6 +85,8 @@ def cells(row: AppRow) -> tuple[str, ...]:
     """Return the text of one line."""
     seen = [kind for kind in (*list(Kind)[1:], Kind.UNKNOWN) if row.kinds[kind]]
     kinds = ", ".join(f"{row.kinds[kind]:,} {KIND_NAMES[kind]}" for kind in seen)
+    if row.voice_like_s:
+        kinds += f", {row.voice_like_s:,} s of it like speech"
     return (row.app, f"{row.flows:,}", f"{row.packets:,}", human_bytes(row.bytes), f"{row.confidence:.2f}", kinds)
 
 

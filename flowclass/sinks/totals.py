@@ -15,6 +15,7 @@ TOTAL_FIELDS = (
     Field("packets", "i8", "packets, both directions"),
     Field("bytes", "i8", "IP bytes, both directions", "byte"),
     Field("confidence", "f8", "sum of confidences"),
+    Field("voice_like_s", "i8", "seconds in which tunnels were like speech", "s"),
 )
 TOTAL = dtype_of(TOTAL_FIELDS)
 
@@ -34,3 +35,4 @@ def add_totals(flows: Any, verdicts: Any, totals: Any) -> None:
         total["packets"] += int64(flow["packets"][0]) + int64(flow["packets"][1])
         total["bytes"] += int64(flow["bytes"][0]) + int64(flow["bytes"][1])
         total["confidence"] += verdicts[i]["confidence"]
+        total["voice_like_s"] += max(int64(flow["voice_like_s"]), 0)

@@ -27,6 +27,8 @@ def view() -> View:
     rows[0].stats["packets_read"], rows[1].stats["packets_read"] = 5, 7
     rows[1].stats["ignored_packets"][0][Status.NOT_IP] = 5
     rows[0].totals[App.VIBER, Kind.CALL_MEDIA]["flows"] = 3
+    tunnels = rows[1].totals[App.WIREGUARD, Kind.TUNNEL]
+    tunnels["flows"], tunnels["voice_like_s"] = 1, 40
     rows[0].pulse["live_flows"], rows[1].pulse["live_flows"] = 1, 3
     workers = [WorkerHealth("eth7", number, row) for number, row in enumerate(rows)]
     health = Health([LinkHealth("eth7", up=True)], workers, [SinkHealth("jsonl", written=9)])
@@ -66,6 +68,7 @@ def test_metrics_hold_each_family_of_the_catalogue_and_the_counts(server: Metric
     assert samples["flowclass_read_packets_total",] == 12
     assert samples["flowclass_ignored_packets_total", "not-ip"] == 5
     assert samples["flowclass_flows_labelled_total", "viber", "call-media"] == 3
+    assert samples["flowclass_tunnel_voice_like_seconds_total", "wireguard"] == 40
     assert samples["flowclass_records_written_total", "jsonl"] == 9
     assert samples["flowclass_flows_active",] == 4
 

@@ -7,6 +7,7 @@ import io
 import numpy as np
 import pytest
 
+from flowclass.flow.record import NO_VOICE
 from flowclass.record.verdict import App, Kind
 from flowclass.sinks.table import HEADINGS, AppRow, Summary, human_bytes, print_table
 from tests.sinks.records import one_flow, random_flows
@@ -43,6 +44,16 @@ def test_plain_table__lines_up_and_has_no_escapes() -> None:
     assert row.split()[:6] == ["zoom", "3", "12,345", "9.88", "MB", "0.99"]
     assert head.index("kinds") == row.index("1 call-media")
     assert "\033" not in out.getvalue()
+
+
+def test_plain_table__says_how_much_of_the_tunnels_is_like_speech() -> None:
+    summary, out = Summary(), io.StringIO()
+    for seconds in (12, 30):
+        summary.write(*one_flow(app=App.WIREGUARD, kind=Kind.TUNNEL, voice_like_s=seconds), "a")
+    summary.write(*one_flow(app=App.VIBER, kind=Kind.MESSAGING, voice_like_s=NO_VOICE), "a")
+    print_table(summary.rows(), out, colour=False)
+    assert "2 tunnel, 42 s of it like speech" in out.getvalue()
+    assert out.getvalue().count("speech") == 1
 
 
 def test_rich_table__has_colours() -> None:
