@@ -1,4 +1,4 @@
-"""Host module: software beside telephones: a Mumble server, iperf3, BitTorrent over uTP, HTTP/3, a download."""
+"""Host module: software beside telephones: Mumble, iperf3, BitTorrent over uTP, HTTP/3, downloads, Shadowsocks."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pcaps.lab.net import LabError, Wire, need, wait_for
 from pcaps.lab.vpn import make_authority
 
 MUMBLE_PORT, IPERF_PORT, TORRENT_PORT, HTTPS_PORT, HTTP_PORT = 64_738, 5201, 6881, 443, 80
+SHADOWSOCKS_PORT, SOCKS_PORT = 8388, 1080
 PROGRAMS = "pcaps.lab.programs"
 #: A call's bit rate and datagram, sent by a program that measures links.
 STEADY = ("-u", "-b", "64k", "-l", "160")
@@ -57,7 +58,17 @@ def http3(wire: Wire) -> None:
         raise LabError("the HTTP/3 client failed: see its log")
 
 
-def download(wire: Wire, address: str) -> None:
+def shadowsocks(wire: Wire) -> None:
+    """Download through a Shadowsocks proxy, whose connections are random bytes from the first on."""
+    need("ss-server", "ss-local")
+    secret = ["-k", "only-for-the-laboratory", "-m", "chacha20-ietf-poly1305", "-p", str(SHADOWSOCKS_PORT)]
+    wire.far.start("ss-server", "-s", wire.far.address, *secret)
+    wire.near.start("ss-local", "-s", wire.far.address, "-b", "127.0.0.1", "-l", str(SOCKS_PORT), *secret)
+    wait_for(lambda: wire.near.listens(SOCKS_PORT, udp=False), "Shadowsocks client")
+    download(wire, wire.far.address, "--socks5", f"127.0.0.1:{SOCKS_PORT}")
+
+
+def download(wire: Wire, address: str, *options: str) -> None:
     """Fetch a file over HTTP from an address of the far host."""
     need("curl")
     pages = wire.far.folder / "pages"
@@ -66,5 +77,5 @@ def download(wire: Wire, address: str) -> None:
     wire.far.start("python3", "-m", "http.server", str(HTTP_PORT), "--bind", address, "--directory", str(pages))
     wait_for(lambda: wire.far.listens(HTTP_PORT, udp=False), "HTTP server")
     for _ in range(3):
-        wire.near.run("curl", "-s", "-o", "/dev/null", "--limit-rate", "200k", f"http://{address}/file")
+        wire.near.run("curl", "-s", "-o", "/dev/null", "--limit-rate", "200k", *options, f"http://{address}/file")
         time.sleep(0.2)

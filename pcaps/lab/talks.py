@@ -10,7 +10,7 @@ from pcaps.lab import other, sip, webrtc
 from pcaps.lab.anyconnect import anyconnect
 from pcaps.lab.ipsec import CHARON, ipsec
 from pcaps.lab.net import Wire
-from pcaps.lab.vpn import INNER_FAR, INNER_NEAR, OpenVpn, openvpn, wireguard
+from pcaps.lab.vpn import INNER_FAR, INNER_NEAR, L2TP_PORT, OpenVpn, l2tp, openvpn, wireguard
 
 #: (application, kind) as ``pcaps/labels.csv`` names them.
 Label = tuple[str, str]
@@ -92,6 +92,9 @@ BITTORRENT: Labels = {(UDP, other.TORRENT_PORT): ("bittorrent", NOT_VOIP)}
 HTTP3: Labels = {(UDP, other.HTTPS_PORT): ("http3", NOT_VOIP)}
 WIREGUARD: Labels = {(UDP, WG_PORT): ("wireguard", "tunnel")}
 OPENVPN: Labels = {(proto, OVPN_PORT): ("openvpn", "tunnel") for proto in (TCP, UDP)}
+L2TP: Labels = {(UDP, L2TP_PORT): ("l2tp", "tunnel")}
+#: A tunnel too, but nothing in it says so: calling it none is all that can be asked.
+SHADOWSOCKS: Labels = {(TCP, other.SHADOWSOCKS_PORT): ("shadowsocks", NOT_VOIP)}
 IPSEC: Labels = {(UDP, port): ("ipsec", "tunnel") for port in (500, 4500)}
 #: Its control connection is TLS like any other.
 ANYCONNECT: Labels = {(UDP, 443): ("anyconnect", "tunnel"), (TCP, 443): ("anyconnect", NOT_VOIP)}
@@ -112,6 +115,8 @@ TALKS: dict[str, Talk] = {
     "openvpn-call": _call_inside(_openvpn("udp", "tls-crypt"), OPENVPN, OVPN_PROGRAMS),
     "openvpn-download": _download_inside(_openvpn("udp", "tls-auth"), OPENVPN, OVPN_PROGRAMS),
     "openvpn-tcp-call": _call_inside(_openvpn("tcp", "tls-crypt"), OPENVPN, OVPN_PROGRAMS),
+    "l2tp": Talk(partial(l2tp, seconds=CALL_S), L2TP, ("xl2tpd",), voice=False),
+    "shadowsocks": Talk(other.shadowsocks, SHADOWSOCKS, ("ss-server", "ss-local", "curl"), SNAP),
     "ipsec-call": _call_inside(ipsec, IPSEC, IKE_PROGRAMS),
     "anyconnect-call": Talk(_anyconnect, ANYCONNECT, OC_PROGRAMS, HELLO_SNAP, voice=True),
 }

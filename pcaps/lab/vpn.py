@@ -1,4 +1,4 @@
-"""Host module: tunnels between the two hosts of a wire: WireGuard (wireguard-go) and OpenVPN, with throw-away keys.
+"""Host module: tunnels between the two hosts of a wire: WireGuard, OpenVPN and L2TP, with throw-away keys.
 
 A tunnel gives both hosts a second address (RFC 1918); what is sent between those travels encrypted over the wire.
 """
@@ -6,6 +6,7 @@ A tunnel gives both hosts a second address (RFC 1918); what is sent between thos
 from __future__ import annotations
 
 import subprocess
+import time
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,7 +15,7 @@ from pcaps.lab.net import Host, LabError, Wire, need, run, wait_for
 
 #: Addresses inside, of the near and the far host.
 INNER_NEAR, INNER_FAR = "10.30.0.2", "10.30.0.1"
-WIREGUARD_PORT, OPENVPN_PORT = 51820, 1194
+WIREGUARD_PORT, OPENVPN_PORT, L2TP_PORT = 51820, 1194, 1701
 
 
 @dataclass(frozen=True)
@@ -111,3 +112,24 @@ def openvpn(wire: Wire, setup: OpenVpn) -> None:
         if end == "far":
             wait_for(lambda: wire.far.listens(setup.port, udp=setup.proto == "udp"), "OpenVPN server")
     wait_for(lambda: wire.near.says("Initialization Sequence Completed"), "OpenVPN tunnel")
+
+
+#: What each end of an L2TP tunnel needs; no PPP is spoken, which would need the kernel's help.
+L2TP_ENDS = {
+    "far": "[lns default]\nip range = {near}-{near}\nlocal ip = {far}\nrequire authentication = no\n",
+    "near": "[lac lab]\nlns = {server}\nautodial = yes\n",
+}
+
+
+def l2tp(wire: Wire, seconds: float) -> None:
+    """Let near set up an L2TP tunnel and a session in it, and try for some seconds to speak PPP."""
+    need("xl2tpd")
+    for host, end in ((wire.far, "far"), (wire.near, "near")):
+        base = host.folder / host.name
+        text = L2TP_ENDS[end].format(near=INNER_NEAR, far=INNER_FAR, server=wire.far.address)
+        base.with_suffix(".conf").write_text(f"[global]\nlisten-addr = {host.address}\n{text}pppoptfile = /dev/null\n")
+        base.with_suffix(".secrets").touch()
+        files = {"-c": ".conf", "-s": ".secrets", "-p": ".pid", "-C": ".control"}
+        host.start("xl2tpd", "-D", *(word for flag, suffix in files.items() for word in (flag, f"{base}{suffix}")))
+        wait_for(partial(host.listens, L2TP_PORT), "L2TP daemon")
+    time.sleep(seconds)
