@@ -286,7 +286,8 @@ class Assembler:
                 continue
             first, last = min(one.first_ns for one in fresh), max(one.last_ns for one in fresh)
             hosts, ties = {one.host for one in fresh}, {tie for one in fresh for tie in one.ties}
-            if live is not None and live.may_join(hosts, ties, last + SETUP_NS, by_host=True):
+            by_host = not all(one.is_one_socket for one in fresh)
+            if live is not None and live.may_join(hosts, ties, last + SETUP_NS, by_host=by_host):
                 continue
             is_beside_call = len(fresh) < len(cluster) or self._has_call(hosts, (first, last))
             self._waiting.remove(cluster)

@@ -78,8 +78,11 @@ def call_record(call: OpenCall, scene: Scene, end_ns: int | None, setup_ns: int)
     ups = [leg.up if is_towards(leg, client) else 1 - leg.up for leg in legs]
     sides = [Sides.of(leg, turned=up != leg.up) for leg, up in zip(legs, ups, strict=True)]
     up = down = None
-    for side in sides:
-        up, down = span(up, side.media[0]), span(down, side.media[1])
+    # Beside RTP, what has none is its reports: they begin before the talk and go on after it.
+    has_rtp = any(is_rtp(leg) for leg in legs)
+    for leg, side in zip(legs, sides, strict=True):
+        if is_rtp(leg) or not has_rtp:
+            up, down = span(up, side.media[0]), span(down, side.media[1])
     talk = None
     if up is not None and down is not None and min(up[1], down[1]) >= max(up[0], down[0]):
         talk = max(up[0], down[0]), min(up[1], down[1])
@@ -206,6 +209,11 @@ def near_end(legs: Sequence[Leg]) -> list[Leg]:
         kept.append(leg)
         sources.update(ways)
     return kept
+
+
+def is_rtp(leg: Leg) -> bool:
+    """Whether a leg carried RTP, and not its reports alone."""
+    return any(row[_PACKETS] >= PATH_PACKETS for row in leg.streams)
 
 
 def client_of(legs: Sequence[Leg]) -> str:

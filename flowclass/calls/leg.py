@@ -50,13 +50,15 @@ _FLOW_COLUMNS = (
 _VERDICT_COLUMNS = ("app", "candidates", "kind", "decided_by", "confidence")
 #: Packets of a flow that is called media for another's sake alone, and shows no RTP; fewer are checks of a path.
 LEAST_UNEVIDENT = 20
-#: Packets a second of media without RTP (FACTS §3.1); fewer are keepalives and reports.
-MEDIA_LEAST_RATE = 5
+#: Packets a second of media without RTP, or of the RTCP of a call in which nobody speaks (FACTS §3.3: reports every
+#: 0.2 to 1 s); fewer are keepalives.
+MEDIA_LEAST_RATE = 1
 NS_PER_S = 1_000_000_000
 UDP = 17
 _SNAPPED = 1 << Anomaly.SNAPPED
 #: Places of a stream's values (calls.stream).
-_SSRC, _PACKETS = PLACES["ssrc"], PLACES["packets"]
+_SSRC, _PACKETS, _DIRECTION = PLACES["ssrc"], PLACES["packets"], PLACES["direction"]
+_FIRST_NS, _LAST_NS = PLACES["first_ns"], PLACES["last_ns"]
 
 #: Application and address of a client; of nameless media the other end's address as well.
 Host = tuple[int, str, str]
@@ -165,7 +167,15 @@ def _leg(
         if not is_media or not carried[way]:
             return None
         if with_rtp:
-            return media_first[way], media_last[way]
+            # Probes and messages that look like RTP come before the call and after it.
+            spans = [
+                (row[_FIRST_NS], row[_LAST_NS])
+                for row in streams
+                if row[_DIRECTION] == way and row[_PACKETS] >= LEAST_PACKETS
+            ]
+            if not spans:
+                return media_first[way], media_last[way]
+            return min(first for first, _ in spans), max(last for _, last in spans)
         is_steady = carried[way] * NS_PER_S >= MEDIA_LEAST_RATE * (last_ns - first_ns)
         return (first_ns, last_ns) if is_steady else None
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from flowclass.calls.leg import Leg, Span
 from flowclass.calls.record import EndedBy, Outcome
 from flowclass.calls.signalling import Signalling
-from flowclass.record.verdict import EndMark
+from flowclass.record.verdict import App, EndMark
 
 NS_PER_S = 1_000_000_000
 #: Both ways at least this long: a call that was answered.
@@ -21,6 +21,8 @@ RANG_OUT_NS = 40 * NS_PER_S
 DROP_NS = 5 * NS_PER_S
 #: Packets a second that such a side sends at least; fewer are keepalives.
 DROP_LEAST_RATE = 5
+#: Applications whose calls end by a message that the probe can read; without one the call broke off.
+SAYS_END = frozenset({App.WHATSAPP, App.MESSENGER, App.VIBER, App.SIGNAL, App.TELEGRAM})
 #: A message that ends the call comes this long before the last media packet at most: packets on their way.
 END_SLACK_NS = 2 * NS_PER_S
 
@@ -54,12 +56,23 @@ def outcome_of_media(
     up: Span | None, down: Span | None, talk: Span | None, ended: EndedBy, legs: Sequence[Leg]
 ) -> Verdict:
     """Return the outcome of a call with media each way for the spans given."""
-    if talk is not None and talk[1] - talk[0] >= TALK_LEAST_NS:
+    if up is not None and down is not None and talk is not None and talk[1] - talk[0] >= TALK_LEAST_NS:
+        if ended == EndedBy.SILENCE and abs(up[1] - down[1]) >= DROP_NS and _goes_on_alone(legs, up[1] > down[1]):
+            return Verdict(Outcome.DROPPED, ("outcome.media-both-ways", "outcome.one-side-went-on"))
         return Verdict(Outcome.ANSWERED, ("outcome.media-both-ways",))
     one = up or down
     if one is not None and (up is None or down is None) and one[1] - one[0] >= ONE_WAY_LEAST_NS:
         return Verdict(Outcome.ONE_WAY, ("outcome.media-up-only" if down is None else "outcome.media-down-only",))
     return Verdict(Outcome.UNKNOWN, ("outcome.little-media",))
+
+
+def _goes_on_alone(legs: Sequence[Leg], upward: bool) -> bool:
+    """Whether the last leg kept up the rate of media this way, in a call of an application that says when it ends."""
+    last = max(legs, key=lambda leg: (leg.last_ns, leg.flow_id))
+    way = last.media[0 if upward else 1]
+    if way is None or App(last.app) not in SAYS_END:
+        return False
+    return last.packets[0 if upward else 1] * NS_PER_S >= DROP_LEAST_RATE * (way[1] - way[0])
 
 
 def outcome_of_attempt(units: Sequence[Signalling], ended: EndedBy, *, cut_start: bool, both_ways: bool) -> Verdict:
