@@ -5,8 +5,11 @@ loss, largest and mean jitter side by side. tshark's mean leaves out comfort noi
 the count it divides by, so streams with comfort noise are held to the largest jitter alone. Then the clock recovered
 from each stream of two seconds or more, by application and payload type.
 
-What differs has a reason: tshark leaves telephone events out of the jitter, begins a new stream when a dynamic payload
-type comes between, and counts what a mirror port delivered twice as negative loss.
+What differs has a reason, printed with it: tshark leaves telephone events out of the jitter, begins a new stream
+when a dynamic payload type comes between, and counts what a mirror port delivered twice as negative loss.
+
+Loss and reordering are also held, for every payload type, to a count of our own over the sequence numbers that tshark
+lists packet by packet (RFC 3550 §A.3, in plain Python), of the streams of which tshark takes all packets for RTP.
 """
 
 from __future__ import annotations
@@ -43,6 +46,13 @@ KNOWN_HZ = {
 STATIC_8000 = {0, 3, 4, 8, 9, 13, 18}
 JITTER_TOLERANCE, JITTER_ROUNDING_MS = 0.01, 0.0015
 COMFORT_NOISE = "CN"
+SEQUENCES = 1 << 16
+#: What tshark does otherwise, and how its notes or figures show it.
+REASONS = {
+    "telephone events left out of its jitter": lambda their: "event" in their.note,
+    "its stream is cut by another payload type": lambda their: "RTPType" in their.note,
+    "a mirror port delivered packets twice": lambda their: their.lost < 0,
+}
 _LINE = re.compile(
     r"^\s*[\d.]+\s+[\d.]+\s+(\S+)\s+(\d+)\s+(\S+)\s+(\d+)\s+0x([0-9A-F]+)\s+(.+?)\s+(\d+)\s+(-?\d+) \(.*?%\)"
     r"((?:\s+-?[\d.]+){6})"
@@ -71,6 +81,39 @@ def tshark_rows(path: Path) -> Iterator[tuple[tuple[int, int], Row]]:
             row = Row(int(found.group(7)), int(found.group(8)), numbers[4], numbers[5], found.group(6))
             if row.jitter_max > 0:
                 yield (int(found.group(5), 16), int(found.group(2))), row
+
+
+def listed_counts(path: Path) -> dict[tuple[int, int], tuple[int, int, int]]:
+    """Return (packets, lost, reordered) by (SSRC, source port), counted over tshark's list of sequence numbers."""
+    command = ["tshark", "-r", str(path), "--enable-heuristic", "rtp_udp", "-Y", "rtp.ssrc", "-T", "fields"]
+    for name in ("rtp.ssrc", "udp.srcport", "rtp.seq"):
+        command += ["-e", name]
+    text = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    sequences: dict[tuple[int, int], list[int]] = defaultdict(list)
+    for line in text.splitlines():
+        cells = line.split("\t")
+        if len(cells) == 3 and all(cells) and "," not in line:
+            sequences[int(cells[0], 0), int(cells[1])].append(int(cells[2]))
+    return {key: count_sequence(numbers) for key, numbers in sequences.items()}
+
+
+def count_sequence(numbers: list[int]) -> tuple[int, int, int]:
+    """Return packets, lost and reordered of 16-bit sequence numbers as they came; copies of the latest do not count.
+
+    Examples
+    --------
+    >>> count_sequence([65534, 65535, 1, 0, 0, 1, 3])
+    (7, 0, 2)
+    """
+    highest = numbers[0]
+    received, reordered, copies = 1, 0, 0
+    for number in numbers[1:]:
+        step = (number - highest) % SEQUENCES
+        copies += step == 0
+        received += step != 0
+        reordered += step >= SEQUENCES // 2
+        highest += step if step < SEQUENCES // 2 else 0
+    return len(numbers), highest - numbers[0] + 1 - received, reordered
 
 
 def our_media(path: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -117,12 +160,30 @@ def compare(path: Path, flows: np.ndarray, media: np.ndarray, totals: Counter[st
             mean, their.jitter_mean
         )
         totals["streams without comfort noise"] += not with_noise
+        reason = next((words for words, shows in REASONS.items() if shows(their)), "not explained")
         if not (same_loss and _near(largest, their.jitter_max) and (with_noise or _near(mean, their.jitter_mean))):
             print(
                 f"{path.name}: ssrc {one['ssrc']:#010x} {their.note}: packets {one['packets']} lost "
                 f"{int(one['expected']) - int(one['packets'])} jitter {mean:.3f}/{largest:.3f} ms; tshark "
-                f"{their.packets} {their.lost} {their.jitter_mean}/{their.jitter_max}"
+                f"{their.packets} {their.lost} {their.jitter_mean}/{their.jitter_max}: {reason}"
             )
+            totals[f"differ, {reason}"] += 1
+
+
+def compare_listed(path: Path, flows: np.ndarray, media: np.ndarray, totals: Counter[str]) -> None:
+    """Print the streams whose loss or reordering differs from the count over tshark's list, and count all."""
+    listed = listed_counts(path)
+    for one in media:
+        flow = flows[one["flow"]]
+        port = int(flow["sport"] if one["direction"] == 0 else flow["dport"])
+        theirs = listed.get((int(one["ssrc"]), port))
+        if theirs is None or theirs[0] != one["packets"] + one["duplicates"]:
+            continue
+        ours = (theirs[0], int(one["expected"]) - int(one["packets"]), int(one["reordered"]))
+        totals["streams listed"] += 1
+        totals["loss and reordering as listed"] += ours == theirs
+        if ours != theirs:
+            print(f"{path.name}: ssrc {one['ssrc']:#010x} packets, lost, reordered {ours}; listed {theirs}")
 
 
 def _near(ours: float, theirs: float) -> bool:
@@ -142,7 +203,9 @@ def main() -> int:
         except CaptureError as error:
             print(f"{capture.name}: {error}")
             continue
+        media = media[media["packets"] > 0]
         compare(capture.path, flows, media, totals)
+        compare_listed(capture.path, flows, media, totals)
         for one in media:
             truth = capture.flows.get(key_of(flows[one["flow"]]))
             long_enough = one["last_ns"] - one["first_ns"] >= LONG_NS and one["packets"] >= 16

@@ -91,8 +91,12 @@ def call_record(call: OpenCall, scene: Scene, end_ns: int | None, setup_ns: int)
     firsts = [leg.first_ns for leg in every] + [one.first_ns for one in tied]
     start = min(max(min(firsts), begin - setup_ns), begin)
     cut_start, cut_end = scene.cuts(call.media, end_ns, CUT_NS)
-    upward = [up for up, leg in zip(ups, legs, strict=True) for _ in leg.streams]
-    streams = merged([row for leg in legs for row in leg.streams], upward)
+    rows = [(row, up) for up, leg in zip(ups, legs, strict=True) for row in leg.streams]
+    # RTCP on a port of its own is no media, and speaks of it.
+    for one in call.signalling:
+        is_turned = client != one.client and client in one.host
+        rows += [(row, 1 - up if is_turned else up) for row, up in one.reports]
+    streams = merged([row for row, _ in rows], [up for _, up in rows])
     quality = quality_of(
         streams,
         dropped_by_probe=end >= scene.dropped_ns >= begin,

@@ -8,16 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from flowclass.calls.leg import ONE_SOCKET, Host, Leg, Tie
+from flowclass.calls.stream import PLACES
 from flowclass.record.verdict import App
 
 NS_PER_S = 1_000_000_000
+_PACKETS = PLACES["packets"]
 #: Flows of one socket that are further apart than this belong to different attempts.
 SOCKET_GAP_NS = 10 * NS_PER_S
 #: Flows named of one socket; the rest is only counted.
 MAX_FLOWS = 16
 MAX_SERVERS = 32
+MAX_REPORTS = 16
 #: Hosts looked at for signalling that shares an id: more show that the id is no call's (a password all clients share).
 MAX_HOSTS = 32
 #: Sockets remembered at once; beyond it new ones are shed, and counted.
@@ -38,6 +42,7 @@ class Signalling:
     requests : packets from the client
     apps : flows that evidence names, by application
     end, cost, reasons : as `Leg` has them, of all its flows
+    reports : what RTCP said of the call's sources (calls.stream), with the flow's direction away from the client
     is_used : whether a call with media has taken it
     """
 
@@ -56,6 +61,7 @@ class Signalling:
     end: tuple[int, int] = (0, 0)
     cost: tuple[int, int] = (0, 0)
     reasons: set[tuple[int, int]] = field(default_factory=set)
+    reports: list[tuple[tuple[Any, ...], int]] = field(default_factory=list)
     is_used: bool = False
 
     def absorb(self, other: Signalling) -> None:
@@ -75,6 +81,7 @@ class Signalling:
         self.end = max(self.end, other.end)
         self.cost = (max(self.cost[0], other.cost[0]), max(self.cost[1], other.cost[1]))
         self.reasons |= other.reasons
+        self.reports = [*self.reports, *other.reports][:MAX_REPORTS]
         self.is_used |= other.is_used
 
     @property
@@ -112,6 +119,7 @@ def signalling_of(leg: Leg) -> Signalling:
         end=leg.end,
         cost=leg.cost,
         reasons=set(leg.reasons),
+        reports=[(row, leg.up) for row in leg.streams if not row[_PACKETS]],
     )
 
 

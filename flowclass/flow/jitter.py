@@ -27,6 +27,9 @@ STATIC_HZ = np.full(35, 8000.0)
 STATIC_HZ[[6, 16, 17]] = 16000, 11025, 22050
 STATIC_HZ[[10, 11]] = 44100
 STATIC_HZ[[14, *range(25, 35)]] = 90000
+#: RTP time and arrival that part by more than this from one packet to the next: the sender set its clock anew (a
+#: codec or device was changed); no queue in the path holds voice for as long.
+CLOCK_JUMP_NS = 5e9
 #: Weight of a new value in the running jitter (RFC 3550 §6.4.1).
 GAIN = 1.0 / 16.0
 
@@ -79,14 +82,23 @@ def look_at_clock(stream: Any) -> None:
 
 
 @kernel
-def note_arrival(stream: Any, ts_ns: int, step: int) -> None:
-    """Take a packet ``step`` ticks of RTP time after the one that arrived at ``last_ns`` into the jitter."""
+def note_arrival(stream: Any, ts_ns: int, step: int) -> int:
+    """Take a packet ``step`` ticks of RTP time after the one that arrived at ``last_ns`` into the jitter.
+
+    Returns
+    -------
+    int
+        The ticks to count as elapsed: ``step``, or 0 when the sender's clock has jumped, which is no jitter.
+    """
     ns_per_tick = stream["ns_per_tick"]
     if ns_per_tick == 0.0:
-        return
+        return step
     difference = abs(float(ts_ns - int64(stream["last_ns"])) - step * float(ns_per_tick))
+    if difference > CLOCK_JUMP_NS:
+        return 0
     jitter = stream["jitter_ns"] + (difference - stream["jitter_ns"]) * GAIN
     stream["jitter_ns"] = jitter
     stream["jitter_sum_ns"] += jitter
     stream["jitter_max_ns"] = max(stream["jitter_max_ns"], jitter)
     stream["jitter_packets"] += np.uint32(1)
+    return step

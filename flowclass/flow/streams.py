@@ -99,9 +99,8 @@ def update_stream(data: Any, lo: int, size: int, ts_ns: int, stream: Any) -> boo
             stream["step"] = step
             if step < stream["step_least"] or stream["step_least"] == 0:
                 stream["step_least"] = step
-        note_arrival(stream, ts_ns, step)
+        stream["rtp_elapsed"] += note_arrival(stream, ts_ns, step)
         stream["max_seq"] += delta
-        stream["rtp_elapsed"] += step
         stream["last_rtp"] = rtp
         stream["last_ns"] = ts_ns
         if delta <= LARGEST_CONFIRMING_STEP:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from flowclass.record.verdict import App
+import numpy as np
+import pytest
+
+from flowclass.flow.record import MEDIA
+from flowclass.record.verdict import App, Kind
 from tests.calls.flows import PEER, Rows, S, assemble, flow
 
 MS = 1_000_000
@@ -24,6 +28,20 @@ def test_round_trips_are_those_of_all_media_flows() -> None:
     assert (call.rtt_min_up, call.rtt_min_down, call.rtt_down) == (0.01, 0.003, 0.003)
     assert call.rtt_up is not None
     assert abs(call.rtt_up - 0.07 / 3) < 1e-6
+
+
+@pytest.mark.parametrize("way", ["up", "down"])
+def test_rtcp_on_a_port_of_its_own_tells_of_the_calls_sources(way: str) -> None:
+    talk = flow(100, 130, app=App.SIP, dst=PEER, sport=40_000, dport=30_000, sent=(900, 900), expected=(900, 900))
+    rtcp = flow(101, 129, app=App.SIP, kind=Kind.CALL_SIGNALLING, dst=PEER, sport=40_001, dport=30_001, sent=(6, 6))
+    media = np.zeros(1, MEDIA)
+    media["ssrc"], media["direction"] = talk.media["ssrc"][int(way == "down")], int(way == "down")
+    media["reports"], media["far_expected"], media["far_lost"] = 3, 600, 30
+    media["trips"], media["trip_min_ns"], media["trip_sum_ns"] = 2, 8 * MS, 20 * MS
+    (call,) = assemble(talk, rtcp._replace(media=media))
+    assert getattr(call, f"far_loss_{way}") == 0.05
+    assert (getattr(call, f"rtt_{way}"), getattr(call, f"rtt_min_{way}")) == (0.01, 0.008)
+    assert [one["far_loss"] for one in call.streams if one["direction"] != way] == [None]
 
 
 def test_call_without_rtp_has_pauses_and_rates_and_nothing_else() -> None:

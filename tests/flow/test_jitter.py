@@ -77,3 +77,35 @@ def test_bursts__are_places_not_packets() -> None:
         else:
             update_stream(data, 0, data.size, seq * 20 * MS, stream[0])
     assert stream[0]["gaps"] == 2
+
+
+def timed(stamps: list[int], arrivals_ms: list[float], payload_type: int) -> np.void:
+    """Return the STREAM row of packets in sequence with these RTP times and arrivals."""
+    stream = np.zeros(1, STREAM)
+    for i, (stamp, at) in enumerate(zip(stamps, arrivals_ms, strict=True)):
+        packet = frames.rtp(i, stamp, 7, bytes(40), payload_type=payload_type)
+        data = np.frombuffer(packet, np.uint8).copy()
+        if i == 0:
+            start_stream(data, 0, data.size, data.size, round(at * MS), 0, stream[0])
+        else:
+            update_stream(data, 0, data.size, round(at * MS), stream[0])
+    return stream[0]
+
+
+@pytest.mark.parametrize("payload_type", [0, 96])
+def test_silence__is_neither_loss_nor_jitter_nor_another_frame(payload_type: int) -> None:
+    # DTX: every second of talk is followed by one of silence in which neither clock stands still.
+    ticks = [160 * (i + 50 * (i // 50)) for i in range(400)]
+    stream = timed(ticks, [tick / 8 for tick in ticks], payload_type)
+    assert (stream["gaps"], stream["restarts"], stream["step_least"]) == (0, 0, 160)
+    assert stream["jitter_max_ns"] < 0.01 * MS
+    assert 1e9 / float(stream["ns_per_tick"]) == pytest.approx(8000, rel=1e-6)
+
+
+@pytest.mark.parametrize("jump", [1_000_000, -1_000_000, 1 << 31])
+def test_clock_jump__is_no_jitter_and_leaves_the_clock_alone(jump: int) -> None:
+    ticks = [320 * i + (jump if i >= 150 else 0) for i in range(300)]
+    stream = timed([tick & 0xFFFFFFFF for tick in ticks], [20.0 * i for i in range(300)], 96)
+    assert stream["jitter_max_ns"] < 0.01 * MS
+    assert 1e9 / float(stream["ns_per_tick"]) == pytest.approx(16_000, rel=1e-6)
+    assert stream["rtp_elapsed"] == 298 * 320

@@ -190,3 +190,16 @@ def test_meter__random_payload_confirms_no_stream() -> None:
         for i in range(300)
     ]
     assert run(noise)["streams"].tolist() == [0]
+
+
+def test_meter__one_ssrc_both_ways_is_two_streams() -> None:
+    # A collision, or media sent back to its sender: the two have sequence numbers of their own.
+    there = rtp_call(60)
+    back = [
+        frames.udp(one.ts_ns + 1, "10.0.0.2", 4001, "10.0.0.1", 4000, frames.rtp(9000 + 2 * i, i * 960, 0xABCD, b"x"))
+        for i, one in enumerate(there)
+    ]
+    flow = run(sorted(there + back, key=lambda one: one.ts_ns))[0]
+    assert flow["streams"] == 2
+    assert flow["stream_packets"].tolist() == [60, 60]
+    assert flow["stream_expected"].tolist() == [60, 119]
