@@ -50,16 +50,22 @@ def metrics(port: int) -> dict[str, float]:
     return sums
 
 
+def family(pid: int) -> list[int]:
+    """Return a process and its children: the service and its workers."""
+    return [pid, *map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())]
+
+
 def resident_mib(pid: int) -> float:
-    """Return the resident memory of a process."""
-    found = re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())
-    return int(found.group(1)) / KIB_PER_MIB if found else 0.0
+    """Return the resident memory of a process and its children."""
+    found = [re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{one}/status").read_text()) for one in family(pid)]
+    return sum(int(one.group(1)) / KIB_PER_MIB for one in found if one)
 
 
-def start(folder: Path) -> tuple[subprocess.Popen[str], int]:
+def start(folder: Path, workers: int) -> tuple[subprocess.Popen[str], int]:
     """Return the service and its port, once it is ready."""
     config = folder / "flowclass.toml"
-    config.write_text("[meter]\nidle_timeout_s = 5\ntcp_linger_s = 2\nmax_flows = 65536\n")
+    meter = "[meter]\nidle_timeout_s = 5\ntcp_linger_s = 2\nmax_flows = 65536\n"
+    config.write_text(f"{meter}[capture]\nworkers = {workers}\n")
     log = (folder / "log").open("w")
     service = subprocess.Popen(
         [
@@ -81,13 +87,14 @@ def main() -> int:
     """Run; return 0 when memory was flat, no descriptor leaked and the account balances."""
     parser = argparse.ArgumentParser(prog="python -m bench.soak", description=__doc__.partition("\n\n")[2])
     parser.add_argument("--minutes", type=float, default=30.0)
+    parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--mbps", type=float, default=50.0, help="rate of the replay")
     parser.add_argument("--every", type=float, default=15.0, help="seconds between lines")
     options = parser.parse_args()
     samples: list[tuple[float, float, int]] = []
     with wire(), tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        service, port = start(folder)
+        service, port = start(folder, options.workers)
         sender = subprocess.Popen(
             ["tcpreplay", "-q", "-i", NEAR, "--mbps", str(options.mbps), "--loop", "0", "--unique-ip", str(CAPTURE)],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
@@ -97,7 +104,7 @@ def main() -> int:
             while (past := time.monotonic() - began) < options.minutes * 60:
                 time.sleep(options.every)
                 now = metrics(port)
-                descriptors = len(list(Path(f"/proc/{service.pid}/fd").iterdir()))
+                descriptors = sum(len(list(Path(f"/proc/{pid}/fd").iterdir())) for pid in family(service.pid))
                 samples.append((past, resident_mib(service.pid), descriptors))
                 print(
                     f"{past:7.0f} s  {samples[-1][1]:7.1f} MiB  {descriptors} descriptors  "

@@ -111,17 +111,20 @@ class Running:
 
     Parameters
     ----------
-    interface : where it listens
+    interface : where it listens; None when the settings say
     folder : for its files
     options : more of its command line
     environment : more of its environment
     """
 
-    def __init__(self, interface: str, folder: Path, *options: str, environment: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, interface: str | None, folder: Path, *options: str, environment: dict[str, str] | None = None
+    ) -> None:
         self.log = folder / "service.log"
         self._stderr = self.log.open("w")
+        where = [] if interface is None else ["--interface", interface]
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "flowclass", "run", "--interface", interface, "--listen", "127.0.0.1:0", *options],
+            [sys.executable, "-m", "flowclass", "run", *where, "--listen", "127.0.0.1:0", *options],
             stderr=self._stderr,
             env={**os.environ, **(environment or {})},
         )
@@ -145,6 +148,11 @@ class Running:
     def await_metric(self, name: str, value: float) -> None:
         """Wait until a sample has this value."""
         until(f"{name} to become {value}", lambda: self.metric(name) == value)
+
+    def workers(self) -> list[int]:
+        """Return the numbers of the worker processes, in their order."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        return [pid for pid in map(int, children) if b"daemon.process" in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
     def stop(self) -> int:
         """Send SIGTERM; return the exit code."""

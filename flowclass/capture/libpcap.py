@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from flowclass.capture.block import PacketBlock
+from flowclass.capture.block import LiveClock, PacketBlock
 from flowclass.capture.bpf import Program, system_libpcap
 from flowclass.capture.index_pcap import index_pcap
 from flowclass.capture.ringsocket import RingSettings
@@ -136,7 +136,7 @@ class LibpcapSource:
         descriptor = self._library.pcap_get_selectable_fd(self._handle)
         poll = select.poll()
         poll.register(descriptor, select.POLLIN)
-        frame, now, told_s = 1, 0, time.monotonic()
+        frame, clock, told_s = 1, LiveClock(), time.monotonic()
         while not self._stopped:
             count = self._dispatch()
             if count < 0:
@@ -145,11 +145,10 @@ class LibpcapSource:
                 self.problems.append(f"{self.name}: capture ended: {words or 'the interface is gone'}")
                 return
             refs = self._refs[:count]
-            now = max(now, int(refs["ts_ns"][-1])) if count else max(now, time.time_ns())
             if not count and poll.poll(IDLE_MS) and time.monotonic() - told_s < IDLE_MS / MS_PER_S:
                 continue
             told_s = time.monotonic()
-            yield PacketBlock(self._data, refs, now, frame)
+            yield PacketBlock(self._data, refs, clock.at(refs), frame)
             frame += count
 
     def _dispatch(self) -> int:

@@ -11,12 +11,11 @@ import os
 import select
 import socket
 import struct
-import time
 from collections.abc import Iterator
 
 import numpy as np
 
-from flowclass.capture.block import PacketBlock
+from flowclass.capture.block import LiveClock, PacketBlock
 from flowclass.capture.index_ring import BLOCK_SEQUENCE, BLOCK_STATUS, SMALLEST_STEP, index_ring
 from flowclass.capture.ringsocket import (
     ARPHRD_LOOPBACK,
@@ -95,7 +94,7 @@ class RingSource:
         """Give packets as they come, and an empty block now and then while none do."""
         poll = select.poll()
         poll.register(self._socket.fileno(), select.POLLIN | select.POLLERR)
-        turn, frame, now = self._first_block(), 1, 0
+        turn, frame, clock = self._first_block(), 1, LiveClock()
         while not self._stopped:
             start = turn * BLOCK_BYTES
             status = start // 4 + BLOCK_STATUS
@@ -105,17 +104,14 @@ class RingSource:
                     if any(flags & ~select.POLLIN for _, flags in events):
                         self._lost()
                         return
-                    now = max(now, time.time_ns())
-                    yield PacketBlock(self._data, self._refs[:0], now, frame)
+                    yield PacketBlock(self._data, self._refs[:0], clock.idle(), frame)
                 continue
             count = index_ring(
                 self._data, self._words, start, BLOCK_BYTES, self._skip_outgoing, self._linktype, self._refs
             )
             taken = self._taken(turn)
             refs = self._refs[taken:count]
-            if len(refs):
-                now = max(now, int(refs["ts_ns"][-1]))
-            yield PacketBlock(self._data, refs, now, frame)
+            yield PacketBlock(self._data, refs, clock.at(refs), frame)
             frame += len(refs)
             self._words[status] = TP_STATUS_KERNEL
             turn = (turn + 1) % self._blocks

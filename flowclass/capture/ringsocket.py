@@ -32,12 +32,13 @@ ARPHRD_LOOPBACK = 772
 IFF_UP = 0x1
 #: Link type of frames by the interface's ARPHRD number: Ethernet, loopback, tun (no header), 802.11 with radiotap.
 LINKTYPES = {1: 1, ARPHRD_LOOPBACK: 1, 65534: 101, 512: 101, 803: 127}
-#: Bytes of one ring block; PACKET_RX_RING wants a multiple of the page size.
-BLOCK_BYTES = 1 << 20
+#: Bytes of one ring block; PACKET_RX_RING wants a multiple of the page size. A block is used up when it is handed over,
+#: full or not: the default ring of 128 bridges 12 s at RETIRE_MS, in which a dead worker is replaced.
+BLOCK_BYTES = 1 << 19
 #: A frame header's room in the ring; it bounds nothing in version 3, but must divide the block.
 FRAME_BYTES = 2048
 #: A block that is not full is handed over after this long.
-RETIRE_MS = 50
+RETIRE_MS = 100
 #: Longest frame that is captured whole.
 LONGEST_FRAME = 65_535
 #: ``ret #n`` of classic BPF.

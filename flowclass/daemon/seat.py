@@ -14,6 +14,7 @@ from flowclass.daemon.order import Command, Order
 from flowclass.daemon.tap import Tap
 from flowclass.daemon.worker import ENDED, LOST, PROBLEM, READY, RELOADED
 from flowclass.metrics.health import WorkerHealth
+from flowclass.metrics.row import Phase
 
 #: Seconds until a dead worker is started again: the first time, and at most.
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
@@ -66,6 +67,7 @@ class Seat:
         self._pause_s, self._start_at, self._started_at = FIRST_PAUSE_S, 0.0, 0.0
         self._beats = -1
         self._skip = 0
+        self._received = 0
 
     @property
     def name(self) -> str:
@@ -88,6 +90,7 @@ class Seat:
     def batches(self) -> Iterator[Batch]:
         """Give what the worker has told; keep its notes."""
         for batch in self.member.batches():
+            self._received += len(batch.flows)
             if batch.note:
                 self._note(batch.note)
             yield batch
@@ -126,6 +129,9 @@ class Seat:
         flows = row.open_records - health.lost_flows
         health.lost_packets += lost
         health.lost_flows += flows
+        # What it had given and nobody got.
+        pulse["unhanded"] += pulse["handed"] - np.uint64(self._received)
+        pulse["handed"] = self._received
         pulse["live_flows"] = 0
         pulse["active_calls"] = 0
         self._skip = int(stats["packets_read"]) - int(pulse["read_before"])
@@ -151,11 +157,22 @@ class Seat:
         if self.is_running:
             self.member.tell(command)
 
+    @property
+    def captures(self) -> bool:
+        """Whether the worker reads, or there is nothing to read from."""
+        return bool(self.member.row.pulse["phase"][0] == Phase.CAPTURING) or not self.tap.is_open
+
+    def note_fed(self) -> None:
+        """The watchdog was fed: from here on the packet loop has to go round again."""
+        self._beats = self._beats_now()
+
+    def _beats_now(self) -> int:
+        return int(self.member.row.pulse["beats"][0])
+
     def has_advanced(self) -> bool:
-        """Whether the packet loop has gone round since this was asked last, or is excused: it starts or is started."""
+        """Whether the packet loop has gone round since ``note_fed``, or is excused: it starts, or will be started."""
         if not self.is_running:
             return True
         if not self.told.ready:
             return time.monotonic() - self._started_at < STARTING_S
-        before, self._beats = self._beats, int(self.member.row.pulse["beats"][0])
-        return self._beats != before
+        return self._beats != self._beats_now()

@@ -151,11 +151,14 @@ class Service:
                 self._start(seat)
         if not all(seat.told.ready for seat in self._seats):
             return
+        if not self.health.started_ns:
+            self.health.started_ns = time.time_ns()
+            for tap in self._taps:
+                tap.admit()
+                self._give(tap)
+        if not all(seat.captures for seat in self._seats):
+            return
         self._is_ready = True
-        self.health.started_ns = time.time_ns()
-        for tap in self._taps:
-            tap.admit()
-            self._give(tap)
         names = ", ".join(self.settings.interfaces)
         log(f"capturing from {names}" + (f", metrics on port {self._server.port}" if self._server else ""))
         self._notifier.tell("READY=1", f"STATUS=capturing from {names}")
@@ -189,9 +192,10 @@ class Service:
         period = self._notifier.watchdog_s
         if period is None or time.monotonic() - self._fed_s < period / 3:
             return
-        # All are asked: each remembers what it has shown.
-        if all([seat.has_advanced() for seat in self._seats]):
+        if all(seat.has_advanced() for seat in self._seats):
             self._fed_s = time.monotonic()
+            for seat in self._seats:
+                seat.note_fed()
             self._notifier.tell("WATCHDOG=1", f"STATUS={self._status()}")
 
     def _status(self) -> str:

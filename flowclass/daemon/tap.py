@@ -10,6 +10,7 @@ import socket
 import time
 from collections.abc import Callable
 
+from flowclass.capture.libpcap import LibpcapSource
 from flowclass.capture.ringsocket import INTERFACES, RingSettings, admit, is_up, linktype_of, open_rings
 from flowclass.daemon.order import Command
 from flowclass.errors import CaptureError
@@ -111,7 +112,11 @@ class Tap:
 
     def _open(self) -> list[socket.socket]:
         self._generation += 1
-        return open_rings(self.settings, self.workers, self._clients) if self.method == RING else []
+        if self.method == RING:
+            return open_rings(self.settings, self.workers, self._clients)
+        # What only its reader can open is tried, so that the first failure is told at once.
+        LibpcapSource(self.settings).close()
+        return []
 
 
 def method_of(interface: str, chosen: str) -> str:

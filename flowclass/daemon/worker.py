@@ -97,7 +97,6 @@ class Worker:
                 self._beat(time.time_ns())
                 time.sleep(PAUSE_S)
             if self._capture is not None:
-                self._pulse["phase"] = Phase.CAPTURING
                 self._read(self._capture)
         if self._orphaned:
             return
@@ -116,6 +115,7 @@ class Worker:
             return
         self._source = source
         pulse = self._pulse
+        pulse["phase"] = Phase.CAPTURING
         self._seen_before, self._dropped_before = int(pulse["seen"]), int(pulse["dropped"])
         try:
             for block in source.blocks():

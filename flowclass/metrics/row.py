@@ -80,8 +80,8 @@ class Row:
 
     @property
     def open_records(self) -> int:
-        """Flow records opened and not closed."""
-        return int(self.stats["flows_created"][0]) - int(self.stats["flows_ended"][0].sum())
+        """Flow records opened and not labelled and counted: those of live flows, and of flows just ended."""
+        return int(self.stats["flows_created"][0]) - int(self.totals["flows"].sum())
 
 
 PARTS = ((STATS, 1), (TOTAL, len(App) * len(Kind)), (PULSE, 1))

@@ -1,0 +1,70 @@
+"""Batches survive the way between processes, in whatever pieces they come."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flowclass.daemon.batch import NOTHING, Batch, Unpacker, of_calls
+from flowclass.flow.record import FLOW, MEDIA
+from flowclass.model.verdict import VERDICT
+from flowclass.record.verdict import Kind
+
+
+def batch(flows: int, media: int, note: str = "") -> Batch:
+    """Return a batch whose rows differ."""
+    made = Batch(np.zeros(flows, FLOW), np.zeros(flows, VERDICT), np.zeros(media, MEDIA), 7, 3, 5, 2, note)
+    made.flows["flow_id"] = np.arange(flows)
+    made.verdicts["confidence"] = np.arange(flows) / 8
+    made.media["ssrc"] = np.arange(media)
+    return made
+
+
+def content(one: Batch) -> tuple[Any, ...]:
+    """Return all of a batch as something that can be compared."""
+    return (
+        one.flows.tobytes(), one.verdicts.tobytes(), one.media.tobytes(), one.now_ns, one.first_ns, one.last_ns,
+        one.dropped, one.note,
+    )  # fmt: skip
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 3), st.text(max_size=9)), max_size=5), st.integers(1, 3000))
+def test_batches_come_out_as_they_went_in(shapes: list[tuple[int, int, str]], piece: int) -> None:
+    sent = [batch(*shape) for shape in shapes]
+    stream = b"".join(one.packed() for one in sent)
+    unpacker = Unpacker()
+    found = [one for at in range(0, len(stream), piece) for one in unpacker.feed(stream[at : at + piece])]
+    assert list(map(content, found)) == list(map(content, sent))
+
+
+def test_a_stream_that_breaks_off_gives_what_was_whole() -> None:
+    unpacker = Unpacker()
+    whole = batch(3, 1)
+    found = list(unpacker.feed(whole.packed() + batch(2, 0).packed()[:-1]))
+    assert list(map(content, found)) == [content(whole)]
+
+
+def test_arrays_can_be_written_as_kernels_demand() -> None:
+    (found,) = Unpacker().feed(batch(2, 1).packed())
+    assert all(array.flags.writeable and array.flags.aligned for array in (found.flows, found.verdicts, found.media))
+
+
+def test_nothing_is_little() -> None:
+    assert len(NOTHING.packed()) < 100
+
+
+@pytest.mark.parametrize("kinds", [(), (Kind.NOT_VOIP,), (Kind.CALL_MEDIA, Kind.UNKNOWN, Kind.CALL_SIGNALLING)])
+def test_flows_of_calls_keep_their_media(kinds: tuple[Kind, ...]) -> None:
+    whole = batch(len(kinds), 2 * len(kinds))
+    whole.verdicts["kind"] = kinds
+    whole.media["flow"] = np.repeat(np.arange(len(kinds)), 2)
+    flows, verdicts, media = of_calls(whole.flows, whole.verdicts, whole.media)
+    wanted = [i for i, kind in enumerate(kinds) if kind in (Kind.CALL_MEDIA, Kind.CALL_SIGNALLING)]
+    assert flows["flow_id"].tolist() == wanted
+    assert verdicts["kind"].tolist() == [kinds[i] for i in wanted]
+    assert flows["flow_id"][media["flow"]].tolist() == [i for i in wanted for _ in range(2)]
+    assert media["ssrc"].tolist() == [2 * i + j for i in wanted for j in range(2)]
