@@ -27,7 +27,7 @@ TUNNELS = {
 }
 #: Longest part taken of a capture, and tunnels at a time: two cores keep the clock of so many.
 LONGEST_S = 40.0
-AT_A_TIME = 5
+AT_A_TIME = 8
 #: Busier captures would measure the machine.
 MOST_PACKETS_PER_S = 800
 #: Time for both senders to be ready.
@@ -36,15 +36,15 @@ SNAP = 96
 
 
 def chosen(everything: Sequence[Inner], count: int) -> list[Inner]:
-    """Return parts of ``count`` captures with calls and as many without: one a group, of its longest."""
+    """Return parts of ``count`` captures with calls, one a group, of its longest, and of twice as many without."""
     out = []
     for is_call in (True, False):
-        groups: dict[str, Inner] = {}
+        found: dict[str, Inner] = {}
         for inner in sorted(everything, key=lambda inner: -inner.active_seconds()):
             busy = len(inner.at_ns) / inner.active_seconds() > MOST_PACKETS_PER_S
             if inner.is_call == is_call and not busy:
-                groups.setdefault(inner.group, inner)
-        for inner in list(groups.values())[:count]:
+                found.setdefault(inner.group if is_call else inner.name, inner)
+        for inner in list(found.values())[: count if is_call else 2 * count]:
             moments = inner.at_ns[inner.media] if is_call else inner.at_ns
             middle = float(np.median(moments)) / 1e9
             begin = max(middle - LONGEST_S / 2, 0.0)
