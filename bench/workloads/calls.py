@@ -37,14 +37,14 @@ Array = Any
 class Step:
     """One packet of a call's set-up: when, which way, on which of the call's flows, and its bytes.
 
-    Bytes named in ``txid`` (offset, length) are filled with the call's own.
+    The bytes at the places ``own`` are filled with the call's own.
     """
 
     at_ms: float
     direction: int
     leg: int
     payload: bytes
-    txid: tuple[int, int] = (0, 0)
+    own: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,11 @@ class Kind:
     port_step: int = 0
 
 
-STUN_TXID = (8, 12)
+STUN_TXID = tuple(range(8, 20))
+#: The two halves of the user name, four characters each, where it is a message's first attribute. ICE draws them anew
+#: for every call (RFC 8445 §5.3), so they tell the calls of an address apart.
+STUN_USER = (*STUN_TXID, *range(24, 28), *range(29, 33))
+LETTERS = np.frombuffer(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdef", dtype=np.uint8)
 _TOKEN = bytes((37 * i + 11) & 255 for i in range(150))
 _INTEGRITY = (wire.MESSAGE_INTEGRITY, _TOKEN[:20])
 _MAPPED = (wire.XOR_MAPPED, wire.xor_address("198.51.100.7", 40000))
@@ -115,9 +119,9 @@ def _teams() -> Kind:
     steps = (
         Step(0, UP, 0, allocate, STUN_TXID),
         Step(25, DOWN, 0, answer, STUN_TXID),
-        Step(60, UP, 1, check, STUN_TXID),
+        Step(60, UP, 1, check, STUN_USER),
         Step(85, DOWN, 1, reply, STUN_TXID),
-        Step(90, DOWN, 1, check, STUN_TXID),
+        Step(90, DOWN, 1, check, STUN_USER),
         Step(91, UP, 1, reply, STUN_TXID),
     )
     sizes = (61, 64, 67, 70, 73, 76)
@@ -139,9 +143,9 @@ def _ice() -> Kind:
         step
         for k in range(2)
         for step in (
-            Step(50 * k, UP, 0, check, STUN_TXID),
+            Step(50 * k, UP, 0, check, STUN_USER),
             Step(50 * k + 20, DOWN, 0, reply, STUN_TXID),
-            Step(50 * k + 25, DOWN, 0, check, STUN_TXID),
+            Step(50 * k + 25, DOWN, 0, check, STUN_USER),
             Step(50 * k + 26, UP, 0, reply, STUN_TXID),
         )
     )
@@ -237,11 +241,11 @@ def write(path: Path, packets: int, seed: int, calls: int = 20_000, calls_a_clie
     for k, kind in enumerate(KINDS):
         mine = np.flatnonzero(kind_of == k)
         for step in kind.steps:
-            templates.append(_Template(step.payload, step.txid, None))
+            templates.append(_Template(step.payload, step.own, None))
             table.add(starts[mine] + int(step.at_ms * 1000), mine, len(templates) - 1, step.direction, step.leg)
         each = int(np.ceil(seconds * 1000 / kind.frame_ms))
         first_size = len(templates)
-        templates += [_Template(body, (0, 0), kind) for body in _media_templates(kind)]
+        templates += [_Template(body, (), kind) for body in _media_templates(kind)]
         index = np.tile(np.arange(each), len(mine))
         owner = np.repeat(mine, each)
         for direction in (UP, DOWN):
@@ -273,22 +277,21 @@ class _Packets:
 class _Template:
     """The bytes of one sort of packet and which of them are a packet's own."""
 
-    def __init__(self, payload: bytes, txid: tuple[int, int], media: Kind | None) -> None:
+    def __init__(self, payload: bytes, own: tuple[int, ...], media: Kind | None) -> None:
         self.payload = payload
-        self.txid = txid
+        self.own = np.array(own, dtype=np.intp)
         self.media = media
         tail = struct.pack("!HH", wire.FINGERPRINT, 4)
-        self.fingerprints = _fingerprint_changes(payload, txid) if payload[-8:-4] == tail else None
+        self.fingerprints = _fingerprint_changes(payload, own) if payload[-8:-4] == tail else None
 
 
-def _fingerprint_changes(payload: bytes, txid: tuple[int, int]) -> Array:
-    """Return, for each byte of the transaction id and each value, how it changes the CRC-32 (which is linear)."""
+def _fingerprint_changes(payload: bytes, own: tuple[int, ...]) -> Array:
+    """Return, for each byte of the call's own and each value, how it changes the CRC-32 (which is linear)."""
     covered = payload[:-8]
     plain = zlib.crc32(covered)
-    changes = np.zeros((txid[1], 256), dtype=np.uint32)
-    for place in range(txid[1]):
+    changes = np.zeros((len(own), 256), dtype=np.uint32)
+    for place, at in enumerate(own):
         for value in range(256):
-            at = txid[0] + place
             changes[place, value] = zlib.crc32(covered[:at] + bytes([value]) + covered[at + 1 :]) ^ plain
     return changes
 
@@ -312,7 +315,8 @@ class _Writer:
         self.server_port = ports[kind_of]
         self.port_step = steps[kind_of]
         self.server = 0xAC100000 + number % 4096
-        self.secret = rng.integers(0, 256, (calls, 16), dtype=np.uint8)
+        self.secret = rng.integers(0, 256, (calls, len(STUN_USER)), dtype=np.uint8)
+        self.secret[:, len(STUN_TXID) :] = LETTERS[self.secret[:, len(STUN_TXID) :] % len(LETTERS)]
         self.ssrc = rng.integers(1 << 16, 1 << 32, (calls, 2))
         self.first_sequence = rng.integers(0, 1 << 16, (calls, 2))
         self.first_timestamp = rng.integers(0, 1 << 32, (calls, 2))
@@ -336,9 +340,9 @@ class _Writer:
         n = len(call)
         payloads = np.empty((n, len(chosen.payload)), dtype=np.uint8)
         payloads[:] = np.frombuffer(chosen.payload, dtype=np.uint8)
-        lo, width = chosen.txid
+        width = len(chosen.own)
         if width:
-            payloads[:, lo : lo + width] = self.secret[call, :width]
+            payloads[:, chosen.own] = self.secret[call, :width]
             if chosen.fingerprints is not None:
                 change = np.bitwise_xor.reduce(chosen.fingerprints[np.arange(width), self.secret[call, :width]], axis=1)
                 put(payloads, payloads.shape[1] - 4, change ^ np.uint32(int.from_bytes(chosen.payload[-4:], "big")), 4)
