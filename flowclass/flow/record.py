@@ -124,6 +124,7 @@ _BODY_FIELDS = (
     Field("piece", "u4", "0, then one more after each active timeout"),
     Field("decided_at_packet", "u4", "packet of the flow at which evidence decided, 0 while open"),
     Field("next_seq", "u4", "TCP sequence number expected next by direction", shape=(2,)),
+    Field("report_head", "i4", "first REPORT row of the flow plus 1, 0 for none"),
     Field("window_packets", "u2", "payload packets the window has seen"),
     Field("app", "u1", "App decided by evidence, UNKNOWN while open"),
     Field("strength", "u1", "Strength of the deciding reason"),
@@ -134,7 +135,7 @@ _BODY_FIELDS = (
     Field("head_bytes", "u1", "valid bytes of head", "byte", shape=(2,)),
     Field("depth", "u1", "tunnel layers of the first packet"),
     Field("tunnel_kind", "u1", "TunnelKind a layer", shape=(TUNNEL_PATH_LENGTH,)),
-    Field("spare", "u1", "begins the windows at a line's start", shape=(9,)),
+    Field("spare", "u1", "begins the windows at a line's start", shape=(5,)),
     Field("window", WINDOW, "statistics by direction, two lines each", shape=(2,)),
     # Seldom: what joins the flows of a call, evidence, the flow's beginning, what both ends say.
     Field("call_ids", "u8", "ids that flows of one call share (flow.callmarks), 0 for none", shape=(2,)),
@@ -157,7 +158,6 @@ _BODY_FIELDS = (
     Field("voice", VOICE, "of a tunnel: the speech it may carry"),
     Field("heard_ns", "i8", "latest payload packet by direction, while no RTP shows", "ns", shape=(2,)),
     Field("gap_max_ns", "i8", "longest pause between such packets", "ns", shape=(2,)),
-    Field("report_head", "i4", "first REPORT row of the flow plus 1, 0 for none"),
     Field("trip", TRIP, "STUN round trips by the way of the request", shape=(2,)),
 )
 

@@ -14,6 +14,7 @@ from flowclass.dissect.packet import dissect_packet
 from flowclass.flow.expire import hand_out
 from flowclass.flow.meter import BODY_BYTES, WINDOWS_AT
 from flowclass.flow.reassembly import release_hello
+from flowclass.flow.reports import release_reports
 from flowclass.flow.streams import release_streams
 from flowclass.flow.study import study
 from flowclass.jit import entry, kernel, reference
@@ -61,6 +62,7 @@ def begin_twins(state: Any, ts_ns: int) -> None:
             hand_out(state, row, END_OF_FLOW)
             release_streams(state.streams, state.meter[0], state.body[row])
             release_hello(state.hellos, state.body[row], row)
+            release_reports(state, state.body[row])
         for i in range(row * BODY_BYTES, (row + 1) * BODY_BYTES):
             state.body_bytes[i] = 0
         state.body[row]["stream_head"] = -1
@@ -86,7 +88,7 @@ def study_twins(state: Any, rows: Any) -> bool:
         if rows[row]["payload_bytes"] > 0 and rows[row]["fragment"] != LATER:
             state.body[row]["payload_packets"] += np.uint32(1)
             study(state, row, int(rows[row]["sport"] & 1), row)
-    # What comes before has places of streams, which the two cannot share.
+    # What comes before has places of streams and reports, which the two cannot share.
     for i in range(WINDOWS_AT, BODY_BYTES):
         if state.body_bytes[i] != state.body_bytes[BODY_BYTES + i]:
             return False
