@@ -147,7 +147,11 @@ class Pipeline:
         if on_calls is not None:
             limits = self.meter.settings
             self.calls = Assembler(
-                name, round(limits.idle_timeout_s * NS_PER_S), round(limits.active_timeout_s * NS_PER_S), quality
+                name,
+                round(limits.idle_timeout_s * NS_PER_S),
+                round(limits.active_timeout_s * NS_PER_S),
+                quality,
+                self._policy.network_name,
             )
         self.use(model or load_default())
         self._on_batch = on_batch

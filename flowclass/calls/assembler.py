@@ -9,7 +9,7 @@ a call is given out once nothing more can belong to it.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from flowclass.calls.attempt import clusters_of, is_attempt
@@ -42,6 +42,7 @@ class Assembler:
     idle_ns : the meter's idle timeout: how late a flow is told of
     active_ns : the meter's active timeout
     quality : what a MOS assumes of what cannot be seen; defaults for None
+    network_name : gives the name of a network by its number; None where calls have none
 
     Attributes
     ----------
@@ -51,8 +52,17 @@ class Assembler:
     early : calls given out early for want of room
     """
 
-    def __init__(self, name: str, idle_ns: int, active_ns: int, quality: QualitySettings | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        idle_ns: int,
+        active_ns: int,
+        quality: QualitySettings | None = None,
+        network_name: Callable[[int], str | None] | None = None,
+    ) -> None:
         self._scene = Scene(name, quality=quality or QualitySettings())
+        if network_name is not None:
+            self._scene.network_name = network_name
         self._hold_ns = idle_ns + JOIN_GAP_NS
         self._active_ns = active_ns
         self._open = CallIndex()

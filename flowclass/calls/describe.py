@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,6 +39,10 @@ ACCESS = {0: "wired", 10: "wifi", 250: "5g", 500: "4g", 900: "cellular", 910: "3
 NO_ACCESS = ""
 
 
+def _no_name(_: int) -> None:
+    """Name no network: there is no prefix file."""
+
+
 @dataclass
 class Scene:
     """What the capture was like.
@@ -49,6 +53,7 @@ class Scene:
     dropped_ns : when packets were last lost before the meter, -1 for never
     both_ways : whether any flow had packets both ways: otherwise half of the link is not seen
     quality : what a MOS assumes
+    network_name : gives the name of a network by its number, None where there is no prefix file
     """
 
     name: str
@@ -56,6 +61,7 @@ class Scene:
     dropped_ns: int = -1
     both_ways: bool = False
     quality: QualitySettings = field(default_factory=QualitySettings)
+    network_name: Callable[[int], str | None] = _no_name
 
     def note(self, flows: Any) -> None:
         """Look at FLOW[n]."""
@@ -121,6 +127,7 @@ def call_record(call: OpenCall, scene: Scene, end_ns: int | None, setup_ns: int)
         app=APP_NAMES[app],
         candidates=_names(candidates),
         client=client,
+        network=scene.network_name(next((leg.network for leg in legs if leg.client == client), 0)),
         start=start / NS_PER_S,
         setup_s=None if setup_s is None else round(setup_s, 6),
         ring_s=None if setup_s is None else round(setup_s, 6),
@@ -170,6 +177,7 @@ def attempt_record(units: Sequence[Signalling], scene: Scene, end_ns: int | None
         app=APP_NAMES[app],
         candidates=_names(candidates),
         client=speaks.client,
+        network=scene.network_name(speaks.network),
         start=first / NS_PER_S,
         setup_s=None,
         ring_s=None if cut_start else round((last - first) / NS_PER_S, 6),

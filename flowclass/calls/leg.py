@@ -45,7 +45,7 @@ _FLOW_COLUMNS = (
     "flow_id", "src_hi", "src_lo", "dst_hi", "dst_lo", "sport", "dport", "first_ns", "last_ns", "origin_ns", "packets",
     "bytes", "stream_packets", "media_first_ns", "media_last_ns", "end_reason", "proto", "call_ids", "end_mark",
     "end_mark_ns", "network_cost", "piece",
-    "trips", "trip_min_ns", "trip_sum_ns", "gap_max_ns", "anomalies",
+    "trips", "trip_min_ns", "trip_sum_ns", "gap_max_ns", "anomalies", "network",
 )  # fmt: skip
 _VERDICT_COLUMNS = ("app", "candidates", "kind", "decided_by", "confidence")
 #: Packets of a flow that is called media for another's sake alone, and shows no RTP; fewer are checks of a path.
@@ -92,6 +92,7 @@ class Leg:
     trips : round trips between the probe and the other end (up), and the client (down), by STUN
     gaps_ns : longest pause between packets each way, of a flow without RTP
     is_snapped : whether frames were cut by the capture
+    network : number of the client's network, 0 for other
     """
 
     flow_id: int
@@ -120,6 +121,7 @@ class Leg:
     trips: tuple[Trips, Trips]
     gaps_ns: tuple[int, int]
     is_snapped: bool
+    network: int
 
     @property
     def is_one_socket(self) -> bool:
@@ -147,11 +149,15 @@ def _leg(
     last_ns: int, origin_ns: int, packets: list[int], octets: list[int], streamed: list[int], media_first: list[int],
     media_last: list[int], end_reason: int, proto: int, ids: list[int], end_mark: int, end_mark_ns: int,
     cost: list[int], piece: int, trips: list[int], trip_min: list[int], trip_sum: list[int], gaps: list[int],
-    anomalies: int, app: int, candidates: int, kind: int, decided_by: int, confidence: float,
+    anomalies: int, networks: list[int], app: int, candidates: int, kind: int, decided_by: int, confidence: float,
 ) -> Leg:  # fmt: skip
     src, dst = address(src_hi, src_lo), address(dst_hi, dst_lo)
     named = App(app)
-    from_client = is_client(named, src, sport, dst, dport)
+    if (networks[0] > 0) != (networks[1] > 0):
+        # The prefix file knows one side: that is whose calls are counted, whatever ports look like.
+        from_client: bool | None = networks[0] > 0
+    else:
+        from_client = is_client(named, src, sport, dst, dport)
     is_lesser = (dst_hi, dst_lo, dport) < (src_hi, src_lo, sport)
     up = 1 if from_client is False or (from_client is None and is_lesser) else 0
     down = 1 - up
@@ -227,6 +233,7 @@ def _leg(
         trips=(trips_of(trips[up], trip_min[up], trip_sum[up]), trips_of(trips[down], trip_min[down], trip_sum[down])),
         gaps_ns=(gaps[up], gaps[down]),
         is_snapped=bool(anomalies & _SNAPPED),
+        network=networks[up],
     )
 
 

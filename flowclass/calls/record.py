@@ -71,6 +71,11 @@ class Call:
         )
     )
     client: str = field(metadata=_about("address of the side whose sockets joined the flows", _TEXT))
+    network: str | None = field(
+        metadata=_about(
+            "with a prefix file: the client's network by it, or other; null without one", {"type": ["string", "null"]}
+        )
+    )
     start: float = field(
         metadata=_about(
             "first packet of the call's flows, set-up included (a minute before the media at most), since 1970",

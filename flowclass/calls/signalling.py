@@ -43,6 +43,7 @@ class Signalling:
     apps : flows that evidence names, by application
     end, cost, reasons : as `Leg` has them, of all its flows
     reports : what RTCP said of the call's sources (calls.stream), with the flow's direction away from the client
+    network : number of the client's network, 0 for other
     is_used : whether a call with media has taken it
     """
 
@@ -60,6 +61,7 @@ class Signalling:
     apps: dict[int, int] = field(default_factory=dict)
     end: tuple[int, int] = (0, 0)
     cost: tuple[int, int] = (0, 0)
+    network: int = 0
     reasons: set[tuple[int, int]] = field(default_factory=set)
     reports: list[tuple[tuple[Any, ...], int]] = field(default_factory=list)
     is_used: bool = False
@@ -80,6 +82,7 @@ class Signalling:
             self.apps[app] = self.apps.get(app, 0) + count
         self.end = max(self.end, other.end)
         self.cost = (max(self.cost[0], other.cost[0]), max(self.cost[1], other.cost[1]))
+        self.network = self.network or other.network
         self.reasons |= other.reasons
         self.reports = [*self.reports, *other.reports][:MAX_REPORTS]
         self.is_used |= other.is_used
@@ -118,6 +121,7 @@ def signalling_of(leg: Leg) -> Signalling:
         apps={leg.app: 1} if leg.is_evident else {},
         end=leg.end,
         cost=leg.cost,
+        network=leg.network,
         reasons=set(leg.reasons),
         reports=[(row, leg.up) for row in leg.streams if not row[_PACKETS]],
     )

@@ -301,8 +301,8 @@ FLOW_FIELDS = (
     # Set behind the meter (flowclass.networks).
     Field("asn", "u4", "autonomous system of source and destination, 0 for none", shape=(2,)),
     Field("country", "u2", "country of source and destination as CountryCode, 0 for none", shape=(2,)),
-    Field("network", "u2", "number of the client's network, 0 for other"),
-    Field("client", "u1", "a Client: which side that network's is"),
+    Field("network", "u2", "number of the network of source and destination, 0 for other", shape=(2,)),
+    Field("client", "u1", "a Client: the side that belongs to a network of the prefix file"),
     Field(
         "features_row",
         "i4",

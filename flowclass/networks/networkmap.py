@@ -114,5 +114,5 @@ class NetworkMap:
         source = self.find(flows["src_hi"], flows["src_lo"], flows)
         target = self.find(flows["dst_hi"], flows["dst_lo"], flows)
         from_source = (source > 0) & ((target == 0) | source_is_client(flows))
-        flows["network"] = np.where(from_source, source, target)
+        flows["network"][:, 0], flows["network"][:, 1] = source, target
         flows["client"] = np.where(from_source, Client.SOURCE, np.where(target > 0, Client.DESTINATION, Client.UNKNOWN))

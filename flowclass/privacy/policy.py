@@ -70,6 +70,12 @@ class RecordPolicy:
             self.enrichment = Enrichment(settings.networks)
         self.settings, self._anonymizer = settings, anonymizer
 
+    def network_name(self, number: int) -> str | None:
+        """Return the name of a network by its number in FLOW, None without a prefix file."""
+        if self.enrichment is None or self.enrichment.settings.file is None:
+            return None
+        return self.enrichment.names[number]
+
     def mark(self, flows: Any) -> None:
         """Set networks, countries and AS of FLOW[n]: before calls are made of them."""
         if self.enrichment is not None:

@@ -118,7 +118,7 @@ class ArrowFlows:
             Column.VOICE_LIKE_S: pa.array(values[Value.VOICE_LIKE_S], mask=values[Value.VOICE_LIKE_S] == NO_VALUE),
         }
         if self._enrichment is not None:
-            columns[Column.NETWORK] = self._named(flows["network"], self._enrichment.names)
+            columns[Column.NETWORK] = self._named(values[Value.NETWORK], self._enrichment.names)
             columns[Column.CLIENT] = self._named_or_null(flows["client"], CLIENT_NAMES)
             columns |= {
                 c: self._named_or_null(flows["country"][:, way], COUNTRY_CODES) for c, way in _COUNTRIES.items()

@@ -87,6 +87,7 @@ def call_table(calls: Iterable[Call]) -> Any:
     pa = require_pyarrow()
     kinds = {
         "str": pa.string(), "list[str]": pa.list_(pa.string()), "float": pa.float64(), "float | None": pa.float64(),
+        "str | None": pa.string(),
         "bool": pa.bool_(), "int": pa.int64(), "list[dict[str, Any]]": pa.list_(_stream_type(pa)),
     }  # fmt: skip
     schema = pa.schema([(one.name, kinds[str(one.type)]) for one in CALL_COLUMNS])

@@ -25,6 +25,7 @@ from flowclass.record.status import EndReason
 from flowclass.record.verdict import APP_NAMES, DECIDED_BY_NAMES, KIND_NAMES
 from flowclass.sinks.columns import Column, columns_with
 from flowclass.sinks.ipfix_options import anonymization_set, options_template_set
+from flowclass.sinks.values import client_network
 
 #: IPFIX version and IANA's port (RFC 7011 §3.1, §10.3.4).
 VERSION, PORT = 10, 4739
@@ -173,7 +174,7 @@ def records_of(
     if "flowclassNetwork" in present:
         # Cut to whole characters: a name may be of letters that take several bytes.
         texts = [name.encode()[:LONGEST_NAME].decode(errors="ignore").encode() for name in networks]
-        out["flowclassNetwork"] = np.array(texts, f"S{LONGEST_NAME}")[flows["network"]]
+        out["flowclassNetwork"] = np.array(texts, f"S{LONGEST_NAME}")[client_network(flows)]
         out["flowclassClient"] = flows["client"]
     for way, side in enumerate(("Source", "Destination")):
         if f"flowclass{side}Country" in present:

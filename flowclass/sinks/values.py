@@ -74,7 +74,6 @@ _FROM_FLOW = (
     (Value.DPORT, "dport"),
     (Value.FIRST_NS, "first_ns"),
     (Value.END_REASON, "end_reason"),
-    (Value.NETWORK, "network"),
     (Value.CLIENT, "client"),
     (Value.DEPTH, "depth"),
     (Value.VOICE_LIKE_S, "voice_like_s"),
@@ -107,6 +106,7 @@ def values_of(flows: Any, verdicts: Any) -> Any:
     values[Value.LESSER_FIRST] = _lesser_first(flows)
     values[Value.FWD_PACKETS : Value.REV_PACKETS + 1] = flows["packets"].T
     values[Value.FWD_BYTES : Value.REV_BYTES + 1] = flows["bytes"].T
+    values[Value.NETWORK] = client_network(flows)
     values[Value.SRC_COUNTRY : Value.DST_COUNTRY + 1] = flows["country"].T
     values[Value.SRC_ASN : Value.DST_ASN + 1] = np.where(flows["asn"] == 0, NO_VALUE, flows["asn"].astype(np.int64)).T
     values[Value.PACKETS] = values[Value.FWD_PACKETS] + values[Value.REV_PACKETS]
@@ -119,6 +119,12 @@ def values_of(flows: Any, verdicts: Any) -> Any:
     values[Value.TUNNEL_ID : Value.REASONS] = flows["tunnel_id"].T
     values[Value.REASONS :] = flows["reasons"].T
     return values
+
+
+def client_network(flows: Any) -> Any:
+    """Return uint16[n]: the number of the client's network of FLOW[n], 0 for other."""
+    sides = [np.zeros(len(flows), np.uint16), flows["network"][:, 0], flows["network"][:, 1]]
+    return np.choose(flows["client"], sides)
 
 
 def _lesser_first(flows: Any) -> Any:

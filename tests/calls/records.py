@@ -11,7 +11,7 @@ def call_with(**changes: Any) -> Call:
     """Return an answered WhatsApp call of a minute."""
     values: dict[str, Any] = {
         "schema": SCHEMA_VERSION, "capture": "eth0", "call_id": "0123456789abcdef", "app": "whatsapp",
-        "candidates": ["whatsapp"], "client": "10.0.0.1", "start": 0.0, "setup_s": 1.0, "ring_s": 1.0,
+        "candidates": ["whatsapp"], "client": "10.0.0.1", "network": None, "start": 0.0, "setup_s": 1.0, "ring_s": 1.0,
         "talk_start": 1.0, "end": 61.0, "talk_s": 60.0, "outcome": "answered", "ended_by": "terminate",
         "cut_start": False, "cut_end": False, "group": "", "media": "audio", "path": "relay", "access_hint": "",
         "access_hint_peer": "", "flows": ["0123456789abcdef"], "media_flows": 1, "packets_up": 3000,

@@ -20,6 +20,7 @@ from flowclass.networks.networkmap import MAX_NETWORKS, NetworkMap
 from flowclass.networks.prefixfile import Network, PrefixRow
 from flowclass.record.client import Client
 from flowclass.record.packet import IPV4_MAPPED, TunnelKind
+from flowclass.sinks.values import client_network
 
 
 def words(address: str) -> tuple[int, int]:
@@ -39,6 +40,11 @@ def flows_between(*pairs: tuple[str, str], sport: int = 40000, dport: int = 4000
     return flows
 
 
+def seen(flows: Any) -> tuple[list[int], list[int]]:
+    """Return the number of the client's network and its side, by flow."""
+    return client_network(flows).tolist(), flows["client"].tolist()
+
+
 def marked(path: Path, text: str, *pairs: tuple[str, str], **tunnel: Any) -> list[tuple[str, Client]]:
     """Return network and client of flows between pairs of addresses, by a file of this text."""
     path.write_text(text)
@@ -47,7 +53,7 @@ def marked(path: Path, text: str, *pairs: tuple[str, str], **tunnel: Any) -> lis
     for name, value in tunnel.items():
         flows[name] = value
     enrichment.mark(flows)
-    return [(enrichment.names[flow["network"]], Client(flow["client"])) for flow in flows]
+    return [(enrichment.names[number], Client(side)) for number, side in zip(*seen(flows), strict=True)]
 
 
 @st.composite
@@ -104,7 +110,7 @@ def test_client__of_two_subscribers_is_decided_by_port(tmp_path: Path) -> None:
     flows = flows_between(("203.0.113.1", "198.51.100.7"), sport=3478)
     enrichment = Enrichment(EnrichmentSettings(str(path)))
     enrichment.mark(flows)
-    assert (enrichment.names[flows["network"][0]], flows["client"][0]) == ("blue", Client.DESTINATION)
+    assert (enrichment.names[seen(flows)[0][0]], flows["client"][0]) == ("blue", Client.DESTINATION)
 
 
 def test_ipv6_default__covers_no_ipv4(tmp_path: Path) -> None:
@@ -171,7 +177,7 @@ def test_reload__of_a_bad_file_changes_nothing(tmp_path: Path) -> None:
         enrichment.reload(enrichment.settings)
     flows = flows_between(("192.0.2.9", "203.0.113.1"))
     enrichment.mark(flows)
-    assert enrichment.names[flows["network"][0]] == "blue"
+    assert enrichment.names[seen(flows)[0][0]] == "blue"
 
 
 def test_reload__without_a_file_marks_nothing(tmp_path: Path) -> None:
@@ -182,7 +188,7 @@ def test_reload__without_a_file_marks_nothing(tmp_path: Path) -> None:
     enrichment.mark(flows)
     enrichment.reload(EnrichmentSettings())
     enrichment.mark(flows)
-    assert flows["client"][0] == flows["network"][0] == 0
+    assert (flows["client"][0], flows["network"][0].tolist()) == (0, [0, 0])
 
 
 def test_names__are_limited() -> None:

@@ -37,7 +37,7 @@ def enrichment(tmp_path: Path) -> Enrichment:
 def marked_flows(n: int) -> tuple[Any, Any]:
     flows, verdicts = random_flows(n)
     draw = np.random.default_rng(3)
-    flows["network"] = draw.integers(0, len(NAMES) + 1, n)
+    flows["network"] = draw.integers(0, len(NAMES) + 1, (n, 2))
     flows["client"] = draw.integers(0, 3, n)
     flows["country"] = draw.integers(0, len(COUNTRY_CODES), (n, 2)) * draw.integers(0, 2, (n, 2))
     flows["asn"] = draw.integers(0, 1 << 32, (n, 2)) * draw.integers(0, 2, (n, 2))
@@ -47,7 +47,7 @@ def marked_flows(n: int) -> tuple[Any, Any]:
 def extra_of(flow: Any) -> dict[str, Any]:
     """Return what the columns should hold."""
     return {
-        "network": ("other", *NAMES)[flow["network"]],
+        "network": ("other", *NAMES)[flow["network"][flow["client"] - 1] if flow["client"] else 0],
         "client": (None, "src", "dst")[flow["client"]],
         "src_country": COUNTRY_CODES[flow["country"][0]] or None,
         "dst_country": COUNTRY_CODES[flow["country"][1]] or None,
@@ -102,7 +102,7 @@ def test_columns__are_those_of_the_files_named(tmp_path: Path, enrichment: Enric
 @pytest.mark.parametrize("ending", ["jsonl", "parquet"])
 def test_open_sink__uses_names_of_a_reloaded_file(tmp_path: Path, enrichment: Enrichment, ending: str) -> None:
     flows, verdicts = marked_flows(1)
-    flows["network"] = 1
+    flows["network"], flows["client"] = 1, 1
     path = tmp_path / f"flows.{ending}"
     sink = open_sink(str(path), None, (), enrichment)
     sink.write(flows, verdicts, "a.pcap")
