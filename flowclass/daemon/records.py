@@ -30,11 +30,11 @@ class Link:
     clocks : the capture's clock by worker, as each told it last
     """
 
-    def __init__(self, name: str, settings: ServiceSettings) -> None:
+    def __init__(self, name: str, settings: ServiceSettings, policy: RecordPolicy) -> None:
         limits = settings.meter
         idle, active = (round(one * NS_PER_S) for one in (limits.idle_timeout_s, limits.active_timeout_s))
         self.name = name
-        self.calls = Assembler(name, idle, active, settings.quality)
+        self.calls = Assembler(name, idle, active, settings.quality, policy.network_name)
         self.clocks: dict[int, int] = {}
         self._dropped: dict[int, int] = {}
         self._swept_ns = self._last_ns = 0
@@ -78,10 +78,10 @@ class Records:
         self.policy = RecordPolicy(settings.policy)
         self._totals = totals
         self._log = log
-        self.links = {name: Link(name, settings) for name in settings.interfaces}
+        self.links = {name: Link(name, settings, self.policy) for name in settings.interfaces}
         self._flows = self._outlet(settings.flows, self._open_flows, FLOWS)
         self._calls = self._outlet(settings.calls, CallFile, CALLS)
-        self._ipfix = self._outlet(settings.ipfix, IpfixSink, IPFIX)
+        self._ipfix = self._outlet(settings.ipfix, self._open_ipfix, IPFIX)
 
     def _outlet(self, pattern: str | None, begin: Callable[[str], Any], what: str) -> Outlet | None:
         if pattern is None:
@@ -92,6 +92,9 @@ class Records:
 
     def _open_flows(self, name: str) -> Any:
         return open_sink(name, None, enrichment=self.policy.enrichment)
+
+    def _open_ipfix(self, address: str) -> Any:
+        return IpfixSink(address, policy=self.policy)
 
     @property
     def outlets(self) -> list[Outlet]:

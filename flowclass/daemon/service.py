@@ -74,7 +74,7 @@ class Service:
             [outlet.health for outlet in self._records.outlets],
         )
         table_size = settings.meter.max_flows * len(self._seats)
-        self._view = View(self.health, table_size, model, totals)
+        self._view = View(self.health, table_size, model, totals, self._records.policy.networks)
         self._server: MetricsServer | None = None
         if settings.listen:
             web = WebConfig(settings.web_config) if settings.web_config else None

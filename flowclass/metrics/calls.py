@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from flowclass.calls.record import Call
+from flowclass.networks.networkmap import OTHER
+from flowclass.sinks.totals import CONFIDENCE_EDGES
 
 #: Upper edges of the histograms' buckets: MOS by the bands of G.107 Annex B; loss and jitter around what codecs and
 #: jitter buffers bear (1 % and 30 ms).
@@ -57,12 +59,18 @@ class CallTotals:
 
     Attributes
     ----------
-    ended : calls by (application, outcome)
+    ended : calls by (application, network, outcome)
+    talk_s : seconds of talk by the same
+    media_bytes : IP bytes of media by (application, network, direction)
+    confidence : histogram of the labels' confidence by (application,)
     talk, mos, loss, jitter : histograms by (application,), (application, bound), (application, direction) twice
     """
 
     def __init__(self) -> None:
-        self.ended: dict[tuple[str, str], int] = defaultdict(int)
+        self.ended: dict[tuple[str, str, str], int] = defaultdict(int)
+        self.talk_s: dict[tuple[str, str, str], float] = defaultdict(float)
+        self.media_bytes: dict[tuple[str, str, str], int] = defaultdict(int)
+        self.confidence: Histograms = {}
         self.talk: Histograms = {}
         self.mos: Histograms = {}
         self.loss: Histograms = {}
@@ -71,7 +79,12 @@ class CallTotals:
     def add(self, calls: Iterable[Call]) -> None:
         """Count calls."""
         for call in calls:
-            self.ended[call.app, call.outcome] += 1
+            network = call.network or OTHER.name
+            self.ended[call.app, network, call.outcome] += 1
+            self.talk_s[call.app, network, call.outcome] += call.talk_s
+            self.media_bytes[call.app, network, "up"] += call.bytes_up
+            self.media_bytes[call.app, network, "down"] += call.bytes_down
+            _observe(self.confidence, (call.app,), call.confidence, CONFIDENCE_EDGES)
             _observe(self.talk, (call.app,), call.talk_s, TALK_EDGES_S)
             _observe(self.mos, (call.app, "low"), call.mos_low, MOS_EDGES)
             _observe(self.mos, (call.app, "high"), call.mos_high, MOS_EDGES)

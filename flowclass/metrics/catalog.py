@@ -52,7 +52,12 @@ METRICS = (
     Metric("flowclass_label_confidence_sum", "counter", "Sum of the labels' confidence.", ("app", "kind")),
     Metric("flowclass_tunnel_voice_like_seconds", "counter", "Seconds in which tunnels were like speech.", ("app",)),
     Metric("flowclass_calls_active", "gauge", "Clients with media of a call in the last 10 s.", ("app",)),
-    Metric("flowclass_calls_ended", "counter", "Calls that ended.", ("app", "outcome")),
+    Metric("flowclass_label_confidence_ratio", "histogram", "Confidence of flows' labels, by application.", ("app",)),
+    Metric("flowclass_label_latency_packets", "histogram", "Packet at which evidence decided a flow.", ("app",)),
+    Metric("flowclass_calls_ended", "counter", "Calls that ended.", ("app", "network", "outcome")),
+    Metric("flowclass_talk_seconds", "counter", "Seconds of talk of ended calls.", ("app", "network", "outcome")),
+    Metric("flowclass_media_bytes", "counter", "IP bytes of ended calls' media.", ("app", "network", "direction")),
+    Metric("flowclass_call_confidence_ratio", "histogram", "Confidence of calls' labels.", ("app",)),
     Metric("flowclass_call_talk_seconds", "histogram", "Seconds of talk of ended calls.", ("app",)),
     Metric("flowclass_call_mos", "histogram", "MOS up to the probe, by assumptions.", ("app", "bound")),
     Metric("flowclass_call_loss_ratio", "histogram", "Loss of main audio before the probe.", ("app", "direction")),
@@ -66,6 +71,9 @@ METRICS = (
     Metric("flowclass_config_last_reload_successful", "gauge", "Whether the last reading of the settings succeeded."),
     Metric("flowclass_last_packet_timestamp_seconds", "gauge", "Time of the last packet."),
     Metric("flowclass_start_timestamp_seconds", "gauge", "When the service began to capture."),
+    Metric(
+        "flowclass_network_info", "gauge", "A network of the prefix file.", ("network", "operator", "access", "region")
+    ),
     Metric("flowclass_model_info", "gauge", "The model in use.", ("model", "sha256", "features")),
     Metric("flowclass_build_info", "gauge", "What is running.", ("version", "python")),
 )  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -11,12 +11,14 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector as BaseCollector
 
 from flowclass.calls.record import Outcome
-from flowclass.metrics.calls import Histograms
+from flowclass.metrics.calls import Histogram, Histograms
 from flowclass.metrics.catalog import METRICS, Metric
 from flowclass.metrics.health import View, WorkerHealth
 from flowclass.metrics.row import Phase
+from flowclass.networks.networkmap import OTHER
 from flowclass.record.status import Anomaly, EndReason, Status
 from flowclass.record.verdict import APP_NAMES, KIND_NAMES, App, Kind
+from flowclass.sinks.totals import CONFIDENCE_EDGES, LATENCY_EDGES
 
 NS_PER_S = 1_000_000_000
 #: Series that are there from the start: of applications their calls, of the two other labels what they stand for.
@@ -55,7 +57,12 @@ def samples(view: View) -> dict[str, list[Sample]]:
         if totals[i, Kind.TUNNEL]["flows"]
     ]
     active = view.active_calls()
-    ended = {(app.name.lower(), str(outcome)): 0 for app in SHOWN for outcome in Outcome} | view.calls.ended
+    calls = view.calls
+    shown = {(app.name.lower(), OTHER.name, str(outcome)): 0.0 for app in SHOWN for outcome in Outcome}
+
+    def of_calls(counted: Mapping[Any, float], start: Mapping[Any, float]) -> list[Sample]:
+        # A copy first: the records' thread may add a series meanwhile.
+        return [(labels, float(value)) for labels, value in ({**start, **dict(counted)}).items()]
 
     def total(column: str) -> list[Sample]:
         return [(labels, float(row[column])) for labels, row in kinds]
@@ -104,7 +111,9 @@ def samples(view: View) -> dict[str, list[Sample]]:
         "flowclass_calls_active": [
             ((app.name.lower(),), float(active.get(app, 0))) for app in CALLING if app in SHOWN or app in active
         ],
-        "flowclass_calls_ended": [(labels, float(count)) for labels, count in ended.items()],
+        "flowclass_calls_ended": of_calls(calls.ended, shown),
+        "flowclass_talk_seconds": of_calls(calls.talk_s, shown),
+        "flowclass_media_bytes": of_calls(calls.media_bytes, {}),
         "flowclass_records_written": [((sink.name,), float(sink.written)) for sink in health.sinks],
         "flowclass_records_lost": [((sink.name,), float(sink.total_lost)) for sink in health.sinks],
         "flowclass_records_waiting": [((sink.name,), float(sink.waiting)) for sink in health.sinks],
@@ -114,6 +123,7 @@ def samples(view: View) -> dict[str, list[Sample]]:
         "flowclass_config_last_reload_successful": alone(health.reload_ok),
         "flowclass_last_packet_timestamp_seconds": alone(health.latest("last_packet_ns") / NS_PER_S),
         "flowclass_start_timestamp_seconds": alone(health.started_ns / NS_PER_S),
+        "flowclass_network_info": [((one.name, one.operator, one.access, one.region), 1.0) for one in view.networks()],
         "flowclass_model_info": [(view.model, 1.0)],
         "flowclass_build_info": [((build, platform.python_version()), 1.0)],
     }
@@ -127,7 +137,23 @@ def histograms(view: View) -> dict[str, Histograms]:
         "flowclass_call_mos": calls.mos,
         "flowclass_call_loss_ratio": calls.loss,
         "flowclass_call_jitter_seconds": calls.jitter,
+        "flowclass_call_confidence_ratio": calls.confidence,
+        **_of_labels(view.account()[1]),
     }
+
+
+def _of_labels(totals: Any) -> dict[str, Histograms]:
+    """Return the histograms that workers keep in TOTAL, by application."""
+    confidence: Histograms = {}
+    latency: Histograms = {}
+    for app, rows in zip(APP_NAMES, totals, strict=True):
+        if not rows["flows"].any():
+            continue
+        bins = rows["confidence_bins"].sum(axis=0).tolist()
+        confidence[app,] = Histogram(CONFIDENCE_EDGES, bins, float(rows["confidence"].sum()))
+        bins = rows["latency_bins"].sum(axis=0).tolist()
+        latency[app,] = Histogram(LATENCY_EDGES, bins, float(rows["latency_packets"].sum()))
+    return {"flowclass_label_confidence_ratio": confidence, "flowclass_label_latency_packets": latency}
 
 
 def family(metric: Metric, values: list[Sample]) -> Any:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from flowclass.metrics.calls import CallTotals
 from flowclass.metrics.row import Row, summed
+from flowclass.networks.prefixfile import Network
 from flowclass.record.verdict import App
 
 
@@ -106,12 +107,14 @@ class View:
     table_size : flows that fit into the tables of all workers
     model : name, sha256 and feature schema of the model
     calls : what became of calls
+    networks : gives those of the prefix file
     """
 
     health: Health
     table_size: int
     model: tuple[str, str, str]
     calls: CallTotals = field(default_factory=CallTotals)
+    networks: Callable[[], Sequence[Network]] = tuple
 
     def account(self) -> tuple[np.void, np.ndarray]:
         """Return STATS and TOTAL[applications, kinds] over all workers."""
@@ -119,5 +122,6 @@ class View:
 
     def active_calls(self) -> dict[App, int]:
         """Return calls in progress by application."""
-        counts = sum(worker.row.pulse["active_calls"][0].astype(int) for worker in self.health.workers)
+        rows = (worker.row.pulse["active_calls"][0].astype(int) for worker in self.health.workers)
+        counts = sum(rows, start=np.zeros(len(App), int))
         return {app: int(counts[app]) for app in App if counts[app]}

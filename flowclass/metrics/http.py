@@ -7,9 +7,11 @@ that a slow or silent client keeps nobody else waiting.
 from __future__ import annotations
 
 import html
+import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from http import HTTPStatus
 from socketserver import ThreadingMixIn
 from typing import Any
@@ -22,9 +24,10 @@ from flowclass.metrics.collector import Collector
 from flowclass.metrics.health import View
 from flowclass.metrics.webconfig import WebConfig
 
-#: Seconds a client has for its request and for taking the answer.
+#: Longest silence of a client, in its request or while it takes the answer.
 TIMEOUT_S = 10.0
-#: Requests served at once; more are turned away.
+#: Requests served at once. When one more comes, the one that has taken longest has to go: a client that sends a byte
+#: every now and then is never silent for long, and must not keep the scraper out.
 MOST_REQUESTS = 16
 
 
@@ -53,14 +56,19 @@ class _Server(ThreadingMixIn, WSGIServer):
     daemon_threads = True
 
     def __init__(self, listen: tuple[str, int], tls: ssl.SSLContext | None) -> None:
-        self._slots = threading.BoundedSemaphore(MOST_REQUESTS)
         self._tls = tls
+        self._lock = threading.Lock()
+        #: sockets of the requests in hand, the oldest first
+        self._open: dict[int, socket.socket] = {}
         super().__init__(listen, _Handler)
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        if not self._slots.acquire(blocking=False):
-            self.shutdown_request(request)
-            return
+        with self._lock:
+            while len(self._open) >= MOST_REQUESTS:
+                with suppress(OSError):
+                    # Not SSLSocket's own, which would pull TLS from under the thread that is using it.
+                    socket.socket.shutdown(self._open.pop(next(iter(self._open))), socket.SHUT_RDWR)
+            self._open[id(request)] = request
         super().process_request(request, client_address)
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
@@ -70,17 +78,25 @@ class _Server(ThreadingMixIn, WSGIServer):
             if secured is not None:
                 super().process_request_thread(secured, client_address)
         finally:
-            self._slots.release()
+            with self._lock:
+                self._open.pop(id(request), None)
 
     def _secured(self, request: Any) -> Any:
         """Return the connection to speak HTTP over, None for a client that fails the handshake."""
         if self._tls is None:
             return request
+        held = request
         try:
             request.settimeout(TIMEOUT_S)
-            return self._tls.wrap_socket(request, server_side=True)
-        except (OSError, ssl.SSLError):
-            self.shutdown_request(request)
+            held = self._tls.wrap_socket(request, server_side=True, do_handshake_on_connect=False)
+            with self._lock:
+                # Wrapping has taken the connection over, unless it was sent away meanwhile.
+                if id(request) in self._open:
+                    self._open[id(request)] = held
+            held.do_handshake()
+            return held
+        except OSError:  # ssl.SSLError is one too
+            self.shutdown_request(held)
             return None
 
     def handle_error(self, request: Any, client_address: Any) -> None:

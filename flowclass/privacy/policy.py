@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from flowclass.calls.record import Call
 from flowclass.networks.enrichment import Enrichment, EnrichmentSettings
+from flowclass.networks.prefixfile import Network
 from flowclass.privacy.anonymizer import Anonymizer
 
 
@@ -69,6 +71,10 @@ class RecordPolicy:
         elif settings.networks:
             self.enrichment = Enrichment(settings.networks)
         self.settings, self._anonymizer = settings, anonymizer
+
+    def networks(self) -> Sequence[Network]:
+        """Return the networks of the prefix file, by number; none without one."""
+        return () if self.network_name(0) is None or self.enrichment is None else self.enrichment.networks
 
     def network_name(self, number: int) -> str | None:
         """Return the name of a network by its number in FLOW, None without a prefix file."""

@@ -10,12 +10,22 @@ from flowclass.jit import entry, int64
 from flowclass.record.field import Field, dtype_of
 from flowclass.record.verdict import App, Kind
 
+#: Upper edges, inclusive, of the histograms; the last bin of each is open. Confidence: where labels begin to be worth
+#: acting on. Packets: the views that the model is trained on.
+CONFIDENCE_EDGES = (0.5, 0.7, 0.8, 0.9, 0.95, 0.99)
+LATENCY_EDGES = (1, 2, 3, 5, 10, 20, 50, 100)
+
 TOTAL_FIELDS = (
     Field("flows", "i8", "flows"),
     Field("packets", "i8", "packets, both directions"),
     Field("bytes", "i8", "IP bytes, both directions", "byte"),
     Field("confidence", "f8", "sum of confidences"),
     Field("voice_like_s", "i8", "seconds in which tunnels were like speech", "s"),
+    Field("confidence_bins", "i8", "flows by confidence (CONFIDENCE_EDGES)", shape=(len(CONFIDENCE_EDGES) + 1,)),
+    Field("latency_packets", "i8", "sum of the packets at which verdicts stood"),
+    Field(
+        "latency_bins", "i8", "first pieces of flows by that packet (LATENCY_EDGES)", shape=(len(LATENCY_EDGES) + 1,)
+    ),
 )
 TOTAL = dtype_of(TOTAL_FIELDS)
 
@@ -29,10 +39,21 @@ def new_totals() -> np.ndarray:
 def add_totals(flows: Any, verdicts: Any, totals: Any) -> None:
     """Add FLOW[n] with its VERDICT[n] to TOTAL[applications, kinds]."""
     for i in range(flows.size):
-        flow = flows[i]
-        total = totals[int64(verdicts[i]["app"]), int64(verdicts[i]["kind"])]
+        flow, verdict = flows[i], verdicts[i]
+        total = totals[int64(verdict["app"]), int64(verdict["kind"])]
         total["flows"] += 1
         total["packets"] += int64(flow["packets"][0]) + int64(flow["packets"][1])
         total["bytes"] += int64(flow["bytes"][0]) + int64(flow["bytes"][1])
-        total["confidence"] += verdicts[i]["confidence"]
         total["voice_like_s"] += max(int64(flow["voice_like_s"]), 0)
+        total["confidence"] += verdict["confidence"]
+        place = 0
+        while place < len(CONFIDENCE_EDGES) and verdict["confidence"] > np.float32(CONFIDENCE_EDGES[place]):
+            place += 1
+        total["confidence_bins"][place] += 1
+        packet = int64(verdict["decided_at_packet"])
+        if packet > 0 and flow["piece"] == 0:
+            total["latency_packets"] += packet
+            place = 0
+            while place < len(LATENCY_EDGES) and packet > LATENCY_EDGES[place]:
+                place += 1
+            total["latency_bins"][place] += 1

@@ -130,7 +130,9 @@ def test_every_query_of_the_dashboard_gives_data(veth: Wire, tmp_path: Path) -> 
         # Twice: a counter that has just appeared has not grown yet.
         for count in (1, 2):
             veth.replay(CALL, "--multiplier", "3")
-            service.await_metric('flowclass_calls_ended_total{app="whatsapp",network="other",outcome="answered"}', count)
+            service.await_metric(
+                'flowclass_calls_ended_total{app="whatsapp",network="other",outcome="answered"}', count
+            )
             time.sleep(2.5)
         missing = queries()
 

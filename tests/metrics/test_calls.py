@@ -17,8 +17,19 @@ CALL = call_with()
 def test_calls_are_counted_by_application_and_outcome() -> None:
     totals = CallTotals()
     totals.add([CALL, CALL, replace(CALL, outcome="one-way"), replace(CALL, app="viber")])
-    assert totals.ended == {("whatsapp", "answered"): 2, ("whatsapp", "one-way"): 1, ("viber", "answered"): 1}
+    assert totals.ended == {
+        ("whatsapp", "other", "answered"): 2, ("whatsapp", "other", "one-way"): 1, ("viber", "other", "answered"): 1
+    }  # fmt: skip
     assert totals.talk["whatsapp",].total == 180.0
+
+
+def test_calls_are_counted_by_network() -> None:
+    totals = CallTotals()
+    totals.add([replace(CALL, network="blue"), replace(CALL, network="blue", talk_s=1.5), replace(CALL, bytes_up=7)])
+    assert totals.ended["whatsapp", "blue", "answered"] == 2
+    assert totals.talk_s["whatsapp", "blue", "answered"] == 61.5
+    assert totals.media_bytes["whatsapp", "other", "up"] == 7
+    assert totals.confidence["whatsapp",].counts[-1] == 3
 
 
 def test_quality_goes_into_histograms_by_direction_and_bound() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import time
 import urllib.error
@@ -17,8 +18,11 @@ from flowclass.metrics.catalog import METRICS
 from flowclass.metrics.health import Health, LinkHealth, SinkHealth, View, WorkerHealth
 from flowclass.metrics.http import MOST_REQUESTS, MetricsServer, parse_listen
 from flowclass.metrics.row import Row
+from flowclass.networks.prefixfile import Network
 from flowclass.record.status import Status
 from flowclass.record.verdict import App, Kind
+from flowclass.sinks.totals import add_totals
+from tests.sinks.records import one_flow
 
 
 @pytest.fixture
@@ -113,6 +117,41 @@ def test_silent_and_many_clients_do_not_stall_a_scrape(server: MetricsServer) ->
     assert time.monotonic() - started < 5
     for connection in idle:
         connection.close()
+
+
+def test_clients_that_drip__do_not_keep_the_scraper_out(server: MetricsServer) -> None:
+    dripping = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(3 * MOST_REQUESTS)]
+    for letter in b"GET /metr":
+        for connection in dripping:
+            with contextlib.suppress(OSError):  # those that were sent away
+                connection.send(bytes([letter]))
+    for _ in range(3):
+        assert get(server, "/metrics")[0] == 200
+    for connection in dripping:
+        connection.close()
+
+
+def test_oversized_headers__are_refused(server: MetricsServer) -> None:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=5) as rude:
+        rude.sendall(b"GET / HTTP/1.1\r\n" + b"".join(b"X-%d: 1\r\n" % n for n in range(200)) + b"\r\n")
+        assert b" 431 " in rude.recv(1000)
+    assert get(server, "/-/healthy")[0] == 200
+
+
+def test_labels_have_histograms(view: View, server: MetricsServer) -> None:
+    flows, verdicts = one_flow(app=App.VIBER, kind=Kind.CALL_MEDIA, confidence=0.93, decided_at_packet=4)
+    add_totals(flows, verdicts, view.health.workers[0].row.totals)
+    text = get(server, "/metrics")[1]
+    assert 'flowclass_label_confidence_ratio_bucket{app="viber",le="0.9"} 0.0' in text
+    assert 'flowclass_label_confidence_ratio_bucket{app="viber",le="0.95"} 1.0' in text
+    assert 'flowclass_label_latency_packets_bucket{app="viber",le="3.0"} 0.0' in text.replace('le="3"', 'le="3.0"')
+    assert 'flowclass_label_latency_packets_sum{app="viber"} 4.0' in text
+
+
+def test_networks_are_facts(view: View, server: MetricsServer) -> None:
+    view.networks = lambda: [Network("blue/north", "Blue", "", "north")]
+    series = 'flowclass_network_info{access="",network="blue/north",operator="Blue",region="north"} 1.0'
+    assert series in get(server, "/metrics")[1]
 
 
 def test_a_request_line_without_end_is_refused(server: MetricsServer) -> None:
