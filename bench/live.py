@@ -138,7 +138,7 @@ class Tcpdump(Contender):
     name = "tcpdump -w"
 
     def command(self) -> list[str]:
-        return ["tcpdump", "-i", FAR, "-B", "65536", "-s", "65535", "-w", "/dev/null", "--immediate-mode"]
+        return ["tcpdump", "-i", FAR, "-B", "65536", "-s", "65535", "-w", "/dev/null"]
 
     def is_ready(self) -> bool:
         return "listening on" in self.log.read_text()
