@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import socket
 
+#: A service manager whose queue is full is not waited for any longer: packet loops' records come first.
+PATIENCE_S = 0.5
+
 
 class Notifier:
     """Sends states to the socket that systemd named in the environment.
@@ -28,6 +31,7 @@ class Notifier:
             return
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sock:
+                sock.settimeout(PATIENCE_S)
                 sock.sendto("\n".join(states).encode(), self._address)
         except OSError:
             return

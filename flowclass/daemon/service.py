@@ -122,7 +122,8 @@ class Service:
             if self._reloading:
                 self._reloading = False
                 self._reload()
-            self._feed()
+            if self._is_ready:
+                self._feed()
         self._finish()
         return code
 
