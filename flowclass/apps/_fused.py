@@ -436,6 +436,59 @@ def add_reason(apps_state: Any, word: int, found: int) -> int:
 
 
 @kernel
+def clear_decisive(apps_state: Any, word: int) -> None:
+    """Take back the decisive reason bits of the application at catalog position ``word``."""
+    if word == 0:
+        apps_state["skype"]["reasons"] &= np.uint32(0xFFFFFFFF ^ SKYPE_DECISIVE)
+    elif word == 1:
+        apps_state["teams"]["reasons"] &= np.uint32(0xFFFFFFFF ^ TEAMS_DECISIVE)
+    elif word == 2:
+        apps_state["messenger"]["reasons"] &= np.uint32(0xFFFFFFFF ^ MESSENGER_DECISIVE)
+    elif word == 3:
+        apps_state["whatsapp"]["reasons"] &= np.uint32(0xFFFFFFFF ^ WHATSAPP_DECISIVE)
+    elif word == 4:
+        apps_state["viber"]["reasons"] &= np.uint32(0xFFFFFFFF ^ VIBER_DECISIVE)
+    elif word == 5:
+        apps_state["telegram"]["reasons"] &= np.uint32(0xFFFFFFFF ^ TELEGRAM_DECISIVE)
+    elif word == 6:
+        apps_state["signal"]["reasons"] &= np.uint32(0xFFFFFFFF ^ SIGNAL_DECISIVE)
+    elif word == 7:
+        apps_state["zoom"]["reasons"] &= np.uint32(0xFFFFFFFF ^ ZOOM_DECISIVE)
+    elif word == 8:
+        apps_state["discord"]["reasons"] &= np.uint32(0xFFFFFFFF ^ DISCORD_DECISIVE)
+    elif word == 9:
+        apps_state["meet"]["reasons"] &= np.uint32(0xFFFFFFFF ^ MEET_DECISIVE)
+    elif word == 10:
+        apps_state["line"]["reasons"] &= np.uint32(0xFFFFFFFF ^ LINE_DECISIVE)
+    elif word == 11:
+        apps_state["kakaotalk"]["reasons"] &= np.uint32(0xFFFFFFFF ^ KAKAOTALK_DECISIVE)
+    elif word == 12:
+        apps_state["imo"]["reasons"] &= np.uint32(0xFFFFFFFF ^ IMO_DECISIVE)
+    elif word == 13:
+        apps_state["snapchat"]["reasons"] &= np.uint32(0xFFFFFFFF ^ SNAPCHAT_DECISIVE)
+    elif word == 14:
+        apps_state["webex"]["reasons"] &= np.uint32(0xFFFFFFFF ^ WEBEX_DECISIVE)
+    elif word == 15:
+        apps_state["wechat"]["reasons"] &= np.uint32(0xFFFFFFFF ^ WECHAT_DECISIVE)
+    elif word == 16:
+        apps_state["facetime"]["reasons"] &= np.uint32(0xFFFFFFFF ^ FACETIME_DECISIVE)
+    elif word == 17:
+        apps_state["sip"]["reasons"] &= np.uint32(0xFFFFFFFF ^ SIP_DECISIVE)
+    elif word == 18:
+        apps_state["tunnels"]["reasons"] &= np.uint32(0xFFFFFFFF ^ TUNNELS_DECISIVE)
+    elif word == 19:
+        apps_state["webrtc"]["reasons"] &= np.uint32(0xFFFFFFFF ^ WEBRTC_DECISIVE)
+    elif word == 20:
+        apps_state["services"]["reasons"] &= np.uint32(0xFFFFFFFF ^ SERVICES_DECISIVE)
+    elif word == 21:
+        apps_state["other"]["reasons"] &= np.uint32(0xFFFFFFFF ^ OTHER_DECISIVE)
+    elif word == 22:
+        apps_state["other_stream"]["reasons"] &= np.uint32(0xFFFFFFFF ^ OTHER_STREAM_DECISIVE)
+    elif word == 23:
+        apps_state["rtp"]["reasons"] &= np.uint32(0xFFFFFFFF ^ RTP_DECISIVE)
+
+
+@kernel
 def collect_reasons(apps_state: Any, words: Any) -> None:
     """Copy each application's reason bits to ``words`` (uint32[REASON_WORDS]), in catalog order."""
     words[0] = apps_state["skype"]["reasons"]

@@ -72,6 +72,13 @@ def add_reason(apps_state: Any, word: int, found: int) -> int:
     fresh = 0
 '''
 
+_CLEAR = '''
+
+@kernel
+def clear_decisive(apps_state: Any, word: int) -> None:
+    """Take back the decisive reason bits of the application at catalog position ``word``."""
+'''
+
 _COLLECT = '''
 
 @kernel
@@ -97,6 +104,13 @@ def _add(index: int, name: str) -> str:
     return f"""    {"el" if index else ""}if word == {index}:
         fresh = found & ~int({state}) & {name.upper()}_DECISIVE
         {state} |= np.uint32(found)
+"""
+
+
+def _clear(index: int, name: str) -> str:
+    """Return the lines that take back the decisive bits of one application."""
+    return f"""    {"el" if index else ""}if word == {index}:
+        apps_state["{name}"]["reasons"] &= np.uint32(0xFFFFFFFF ^ {name.upper()}_DECISIVE)
 """
 
 
@@ -140,6 +154,8 @@ def fused_source(modules: Sequence[str] = MODULES) -> str:
     lines.append(_ADD)
     lines += [_add(index, name) for index, name in enumerate(modules)]
     lines.append("    return 1 if fresh else 0\n")
+    lines.append(_CLEAR)
+    lines += [_clear(index, name) for index, name in enumerate(modules)]
     lines.append(_COLLECT)
     lines += [f'    words[{index}] = apps_state["{name}"]["reasons"]\n' for index, name in enumerate(modules)]
     return "".join(lines)

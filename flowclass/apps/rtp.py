@@ -71,6 +71,7 @@ HABITS = (
 STATE = (
     Field("control_ssrc", "u4", "sender of the latest RTCP that showed a Control, by direction", shape=(2,)),
     Field("control_word", "u1", "catalog place of whose it was, and 1; 0 for none", shape=(2,)),
+    Field("challenger", "u1", "catalog place of whose evidence would have renamed the call once, and 1; 0 for none"),
     Field("control_packets", "u1", "such packets in a row, saturating", shape=(2,)),
 )
 

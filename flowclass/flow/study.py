@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flowclass.apps._fused import collect_reasons, observe_apps
+from flowclass.apps._fused import clear_decisive, collect_reasons, observe_apps
 from flowclass.apps.controls import note_controls
 from flowclass.apps.decide import decide
 from flowclass.apps.habits import is_due, note_habits, will_be_due
@@ -88,13 +88,33 @@ def firm_stage(body: Any) -> int:
 
 
 @kernel
+def is_challenged(body: Any, decision: Any) -> Any:
+    """Whether a decision would rename a flow whose media have shown whose it is, and is the first to say so.
+
+    One packet, which anybody may forge, does not rename a call: its evidence is taken back and has to come again.
+    """
+    app = decision["app"]
+    if body["kind"] != Kind.CALL_MEDIA or body["app"] == App.UNKNOWN or app == body["app"] or app == body["also"]:
+        return False
+    if decision["also"] == body["app"]:
+        return False
+    memory = body["apps"]["rtp"]
+    word = int64(decision["module"])
+    if memory["challenger"] == word + 1:
+        return False
+    memory["challenger"] = word + 1
+    clear_decisive(body["apps"], word)
+    return True
+
+
+@kernel
 def judge(state: Any, row: int) -> None:
     """Take a decision from the reasons gathered so far into the flow's verdict."""
     body = state.body[row]
     decision = state.decision[0]
     collect_reasons(body["apps"], state.words)
     app = decide(state.words, decision)
-    if app == App.UNKNOWN:
+    if app == App.UNKNOWN or is_challenged(body, decision):
         return
     if body["app"] != app:
         body["decided_at_packet"] = state.hot[row]["packets"]
