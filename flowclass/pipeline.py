@@ -207,6 +207,6 @@ class Pipeline:
             if self._on_media is not None:
                 self._on_media(batch.flows, verdicts, batch.media)
             if self.calls is not None:
-                self.calls.add(batch.flows, verdicts, batch.media)
+                self.calls.add(batch.flows, verdicts, batch.media, batch.events)
             self._policy.hide(batch.flows)
             self._on_batch(batch.flows, verdicts, self.name)

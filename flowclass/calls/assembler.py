@@ -13,13 +13,15 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from flowclass.calls.attempt import clusters_of, is_attempt
-from flowclass.calls.describe import Scene, attempt_record, call_record
+from flowclass.calls.describe import Scene, attempt_record, call_record, dialog_record
+from flowclass.calls.dialog import Dialogs
 from flowclass.calls.emodel import QualitySettings
 from flowclass.calls.leg import Host, Leg, Span, legs_of
 from flowclass.calls.live import LINGER_NS, LiveFlows
 from flowclass.calls.opencall import JOIN_GAP_NS, CallIndex, OpenCall, extent, overlap
 from flowclass.calls.record import Call
 from flowclass.calls.signalling import Signalling, SignallingStore
+from flowclass.record.verdict import App
 
 NS_PER_S = 1_000_000_000
 #: Set-up comes this long before media at most: the apps ring for a minute, and relays are asked before.
@@ -67,6 +69,7 @@ class Assembler:
         self._active_ns = active_ns
         self._open = CallIndex()
         self._waiting = SignallingStore()
+        self._dialogs = Dialogs()
         self._given: deque[tuple[int, Host, Span]] = deque()
         self.started = self.ended = self.attempts = self.early = 0
 
@@ -86,15 +89,17 @@ class Assembler:
 
     @property
     def shed(self) -> int:
-        """Flows without media that were forgotten for want of room."""
-        return self._waiting.shed
+        """Flows without media, and SIP dialogs, that were forgotten for want of room."""
+        return self._waiting.shed + self._dialogs.shed
 
     def note_drop(self, now_ns: int) -> None:
         """Packets were lost before the meter at this time: the quality of calls in progress is void."""
         self._scene.dropped_ns = now_ns
 
-    def add(self, flows: Any, verdicts: Any, media: Any) -> None:
-        """Take FLOW[n] with VERDICT[n] and MEDIA[k]."""
+    def add(self, flows: Any, verdicts: Any, media: Any, events: Any = ()) -> None:
+        """Take FLOW[n] with VERDICT[n] and MEDIA[k], and SIP_EVENT[e] seen since the flows before."""
+        if len(events):
+            self._dialogs.add(events)
         if not len(flows):
             return
         self._scene.note(flows)
@@ -105,6 +110,10 @@ class Assembler:
                 self._waiting.add(leg)
 
     def _add_media(self, leg: Leg) -> None:
+        if leg.host[0] == App.SIP:
+            dialog = self._dialogs.at((leg.client, leg.ports[0]), (leg.peer, leg.ports[1]), extent(leg))
+            if dialog is not None:
+                leg.ties = (*leg.ties, ("dialog", "", dialog.number))
         near = self._open.tied(leg.ties, extent(leg))
         if near:
             call = self._merge(near)
@@ -152,7 +161,8 @@ class Assembler:
             first = sorted(self._open, key=lambda call: call.media[1])[:excess]
             self.early += excess
             given += [self._give(call, None) for call in first]
-        return given + list(self._attempts(clusters, live, None))
+        given += self._attempts(clusters, live, None)
+        return given + list(self._unheard(now_ns, None))
 
     def drain(self, now_ns: int) -> Iterator[Call]:
         """Yield all calls, the first to begin first, then the attempts: the capture ended at ``now_ns``.
@@ -163,6 +173,7 @@ class Assembler:
             self._attach(call)
         yield from self._finish(list(self._open), None, now_ns)
         yield from self._attempts(list(clusters_of(self._waiting)), None, now_ns)
+        yield from self._unheard(now_ns, now_ns)
 
     def _is_over(self, call: OpenCall, now_ns: int, wait: int) -> bool:
         return now_ns > call.media[1] + wait + (self._active_ns if call.goes_on and wait != JOIN_GAP_NS else 0)
@@ -286,7 +297,17 @@ class Assembler:
         self.ended += 1
         if not call.is_one_socket:
             self._given.extend((call.media[1], host, call.media) for host in call.hosts)
-        return call_record(call, self._scene, end_ns, SETUP_NS)
+        found = (self._dialogs.get(number) for kind, _, number in call.ties if kind == "dialog")
+        dialog = min((one for one in found if one is not None), key=lambda one: one.first_ns, default=None)
+        if dialog is not None:
+            self._dialogs.remove(dialog)
+        return call_record(call, self._scene, end_ns, SETUP_NS, dialog)
+
+    def _unheard(self, now_ns: int, end_ns: int | None) -> Iterator[Call]:
+        """Yield the records of SIP dialogs that are over and of which no media was seen."""
+        for dialog in self._dialogs.over(now_ns, self._hold_ns + self._active_ns, everything=end_ns is not None):
+            self.attempts += 1
+            yield dialog_record(dialog, self._scene, end_ns)
 
     def _attempts(self, clusters: list[list[Signalling]], live: LiveFlows | None, end_ns: int | None) -> Iterator[Call]:
         """Yield the records of attempts: signalling that no call with media has taken."""
@@ -296,6 +317,9 @@ class Assembler:
                 continue
             first, last = min(one.first_ns for one in fresh), max(one.last_ns for one in fresh)
             hosts, ties = {one.host for one in fresh}, {tie for one in fresh for tie in one.ties}
+            if self._open.tied(ties, (first, last + SETUP_NS)):
+                # Its call is there and goes on: it will take it.
+                continue
             by_host = not all(one.is_one_socket for one in fresh)
             if live is not None and live.may_join(hosts, ties, last + SETUP_NS, by_host=by_host):
                 continue

@@ -8,20 +8,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flowclass.apps._fused import APPS, REASONS
+from flowclass.calls.dialog import Dialog
 from flowclass.calls.emodel import QualitySettings
 from flowclass.calls.figures import PATH_PACKETS, Sides, figures, shown
 from flowclass.calls.leg import Leg, Span
 from flowclass.calls.opencall import OpenCall, extent, span
-from flowclass.calls.outcome import (
-    ended_by,
-    outcome_of_attempt,
-    outcome_of_media,
-)
+from flowclass.calls.outcome import Verdict, ended_by, outcome_of_attempt, outcome_of_dialog, outcome_of_media
 from flowclass.calls.quality import Quality, quality_of
-from flowclass.calls.record import SCHEMA_VERSION, Call
+from flowclass.calls.record import SCHEMA_VERSION, Call, EndedBy
 from flowclass.calls.signalling import Signalling
 from flowclass.calls.stream import PLACES, Stream, merged
-from flowclass.record.verdict import APP_NAMES
+from flowclass.record.verdict import APP_NAMES, App
 
 NS_PER_S = 1_000_000_000
 _SSRC, _DIRECTION, _PACKETS = PLACES["ssrc"], PLACES["direction"], PLACES["packets"]
@@ -76,8 +73,14 @@ class Scene:
         return begins, end_ns is not None and end_ns - when[1] < slack_ns
 
 
-def call_record(call: OpenCall, scene: Scene, end_ns: int | None, setup_ns: int) -> Call:
-    """Return the record of a call with media; ``end_ns`` is the end of the capture, None while it goes on."""
+def call_record(call: OpenCall, scene: Scene, end_ns: int | None, setup_ns: int, dialog: Dialog | None = None) -> Call:
+    """Return the record of a call with media; ``end_ns`` is the end of the capture, None while it goes on.
+
+    Parameters
+    ----------
+    setup_ns : set-up that is longer is cut
+    dialog : what SIP said of it
+    """
     every = sorted(call.legs.values(), key=lambda leg: (extent(leg)[0], leg.flow_id))
     legs = near_end(every)
     client = client_of(legs)
@@ -96,6 +99,8 @@ def call_record(call: OpenCall, scene: Scene, end_ns: int | None, setup_ns: int)
     tied = call.tied
     firsts = [leg.first_ns for leg in every] + [one.first_ns for one in tied]
     start = min(max(min(firsts), begin - setup_ns), begin)
+    if dialog is not None:
+        start = min(start, dialog.first_ns)
     cut_start, cut_end = scene.cuts(call.media, end_ns, CUT_NS)
     rows = [(row, up) for up, leg in zip(ups, legs, strict=True) for row in leg.streams]
     # RTCP on a port of its own is no media, and speaks of it.
@@ -111,15 +116,28 @@ def call_record(call: OpenCall, scene: Scene, end_ns: int | None, setup_ns: int)
     )
     marks = [leg.end for leg in every] + [one.end for one in call.signalling]
     ended = ended_by(marks, end, cut_end=cut_end)
+    if dialog is not None and dialog.ended_ns:
+        ended = EndedBy.BYE
     verdict = outcome_of_media(up, down, talk, ended, legs)
     app, confidence = named(legs)
+    if dialog is not None and app == App.RTP:
+        app = int(App.SIP)
     setup_s = (talk[0] - start) / NS_PER_S if talk is not None and not cut_start else None
     costs = [side.cost for side in sides] + [one.cost for one in tied]
-    numbers = [leg.flow_id for leg in every] + [flow for one in call.signalling for _, flow in one.flow_ids]
+    ring_s = setup_s
+    if dialog is not None:
+        rang = dialog.ringing_ns and dialog.answered_ns
+        ring_s = (dialog.answered_ns - dialog.ringing_ns) / NS_PER_S if rang else None
+    numbers = (
+        [leg.flow_id for leg in every]
+        + sorted(dialog.flow_ids if dialog is not None else ())
+        + [flow for one in call.signalling for _, flow in one.flow_ids]
+    )
     path = _path(legs)
     candidates = 0
     for leg in legs:
         candidates |= leg.candidates
+    candidates |= 1 << app
     return Call(
         schema=SCHEMA_VERSION,
         capture=scene.name,
@@ -130,7 +148,7 @@ def call_record(call: OpenCall, scene: Scene, end_ns: int | None, setup_ns: int)
         network=scene.network_name(next((leg.network for leg in legs if leg.client == client), 0)),
         start=start / NS_PER_S,
         setup_s=None if setup_s is None else round(setup_s, 6),
-        ring_s=None if setup_s is None else round(setup_s, 6),
+        ring_s=None if ring_s is None else round(ring_s, 6),
         talk_start=None if talk is None else talk[0] / NS_PER_S,
         end=end / NS_PER_S,
         talk_s=0.0 if talk is None else round((talk[1] - talk[0]) / NS_PER_S, 6),
@@ -170,39 +188,83 @@ def attempt_record(units: Sequence[Signalling], scene: Scene, end_ns: int | None
     app = min(apps, key=lambda app: (-apps[app], app))
     flows = sorted({flow for one in units for flow in one.flow_ids})
     speaks = min((one for one in units if one.apps), key=lambda one: (one.first_ns, one.client))
-    return Call(
-        schema=SCHEMA_VERSION,
-        capture=scene.name,
+    return _without_media(
+        scene,
+        (first, last),
+        (cut_start, cut_end),
+        verdict,
+        ended,
         call_id=f"{flows[0][1]:016x}",
         app=APP_NAMES[app],
         candidates=_names(candidates),
         client=speaks.client,
         network=scene.network_name(speaks.network),
-        start=first / NS_PER_S,
-        setup_s=None,
         ring_s=None if cut_start else round((last - first) / NS_PER_S, 6),
-        talk_start=None,
-        end=last / NS_PER_S,
-        talk_s=0.0,
-        outcome=str(verdict.outcome),
-        ended_by=str(ended),
-        cut_start=cut_start,
-        cut_end=cut_end,
-        group="",
-        media="",
-        path="",
         access_hint=_access(max(one.cost[0] for one in units)),
         access_hint_peer=_access(max(one.cost[1] for one in units)),
         flows=[f"{flow:016x}" for _, flow in flows][:MAX_FLOWS],
+        confidence=round(max(one.confidence for one in units), 4),
+        reasons=[*_evidence(bits for one in units for bits in one.reasons), *verdict.reasons],
+    )
+
+
+def dialog_record(dialog: Dialog, scene: Scene, end_ns: int | None) -> Call:
+    """Return the record of a SIP call of which no media was seen."""
+    when = dialog.first_ns, max(dialog.last_ns, dialog.ended_ns)
+    cut_start, cut_end = scene.cuts(when, end_ns, CUT_ATTEMPT_NS)
+    cut_end = cut_end and not dialog.ended_ns
+    ended = EndedBy.BYE if dialog.ended_ns else EndedBy.CAPTURE if cut_end else EndedBy.SILENCE
+    verdict = outcome_of_dialog(dialog, both_ways=scene.both_ways, cut_end=cut_end)
+    until = dialog.answered_ns or dialog.ended_ns or dialog.last_ns
+    flows = sorted(dialog.flow_ids)
+    return _without_media(
+        scene,
+        when,
+        (cut_start, cut_end),
+        verdict,
+        ended,
+        # Several calls go through one SIP flow: the dialog tells them apart.
+        call_id=f"{flows[0] ^ dialog.number:016x}",
+        app=APP_NAMES[App.SIP],
+        candidates=[APP_NAMES[App.SIP]],
+        client=dialog.caller,
+        network=scene.network_name(0),
+        ring_s=round((until - dialog.ringing_ns) / NS_PER_S, 6) if dialog.ringing_ns else None,
+        access_hint=NO_ACCESS,
+        access_hint_peer=NO_ACCESS,
+        flows=[f"{flow:016x}" for flow in flows][:MAX_FLOWS],
+        confidence=1.0,
+        reasons=["sip.message", *verdict.reasons],
+    )
+
+
+def _without_media(
+    scene: Scene, when: Span, cuts: tuple[bool, bool], verdict: Verdict, ended: EndedBy, **values: Any
+) -> Call:
+    """Return a record of a call whose media was not there."""
+    return Call(
+        schema=SCHEMA_VERSION,
+        capture=scene.name,
+        start=when[0] / NS_PER_S,
+        setup_s=None,
+        talk_start=None,
+        end=when[1] / NS_PER_S,
+        talk_s=0.0,
+        outcome=str(verdict.outcome),
+        ended_by=str(ended),
+        cut_start=cuts[0],
+        cut_end=cuts[1],
+        group="",
+        media="",
+        path="",
         media_flows=0,
         packets_up=0,
         packets_down=0,
         bytes_up=0,
         bytes_down=0,
         **figures(Quality(note="no media"), [], [], []),
-        confidence=round(max(one.confidence for one in units), 4),
-        reasons=[*_evidence(bits for one in units for bits in one.reasons), *verdict.reasons],
         streams=[],
+        **values,
     )
 
 

@@ -76,7 +76,7 @@ class Leg:
     ----------
     host : whose call it is, as far as addresses tell
     ties : what it shares with other flows of its call and with no others
-    client, peer : addresses of both ends
+    client, peer, ports : addresses and ports of both ends
     is_evident : whether evidence of its own names the application
     first_ns, last_ns : first packet of the flow, last packet of this piece
     media : first and last media packet each way in ns, None for a way without media
@@ -102,6 +102,7 @@ class Leg:
     candidates: int
     client: str
     peer: str
+    ports: tuple[int, int]
     is_media: bool
     is_evident: bool
     confidence: float
@@ -214,6 +215,7 @@ def _leg(
         candidates=candidates,
         client=str(client),
         peer=str(peer),
+        ports=(port, peer_port),
         is_media=is_media,
         is_evident=decided_by == DecidedBy.EVIDENCE,
         confidence=confidence,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from flowclass.calls.dialog import Dialog
 from flowclass.calls.leg import Leg, Span
 from flowclass.calls.record import EndedBy, Outcome
 from flowclass.calls.signalling import Signalling
@@ -23,6 +24,9 @@ DROP_NS = 5 * NS_PER_S
 DROP_LEAST_RATE = 5
 #: Applications whose calls end by a message that the probe can read; without one the call broke off.
 SAYS_END = frozenset({App.WHATSAPP, App.MESSENGER, App.VIBER, App.SIGNAL, App.TELEGRAM})
+#: Final answers of SIP: nobody took it in time; the callee, or the caller, did not want it (RFC 3261 §21.4, §21.6).
+REQUEST_TIMEOUT = 408
+GIVEN_UP = frozenset({480, 486, 487, 600, 603})
 #: A message that ends the call comes this long before the last media packet at most: packets on their way.
 END_SLACK_NS = 2 * NS_PER_S
 
@@ -73,6 +77,24 @@ def _goes_on_alone(legs: Sequence[Leg], upward: bool) -> bool:
     if way is None or App(last.app) not in SAYS_END:
         return False
     return last.packets[0 if upward else 1] * NS_PER_S >= DROP_LEAST_RATE * (way[1] - way[0])
+
+
+def outcome_of_dialog(dialog: Dialog, *, both_ways: bool, cut_end: bool) -> Verdict:
+    """Return the outcome of a SIP call of which no media was seen, by what the messages said (RFC 3261 §21)."""
+    if dialog.answered_ns:
+        return Verdict(Outcome.ANSWERED, ("outcome.sip-answered", "outcome.no-media"))
+    if not dialog.has_replies:
+        if both_ways and dialog.requests > 1:
+            return Verdict(Outcome.FAILED_SETUP, ("outcome.sip-no-reply",))
+        return Verdict(Outcome.UNKNOWN, ("outcome.sip-no-reply",))
+    rang = dialog.ringing_ns and (dialog.ended_ns or dialog.last_ns) - dialog.ringing_ns >= RANG_OUT_NS
+    if rang or dialog.code == REQUEST_TIMEOUT:
+        return Verdict(Outcome.UNANSWERED, ("outcome.sip-refused" if dialog.code else "outcome.rang-out",))
+    if dialog.code in GIVEN_UP or (dialog.ended_ns and not dialog.code):
+        return Verdict(Outcome.DECLINED_OR_MISSED, ("outcome.given-up",))
+    if dialog.code:
+        return Verdict(Outcome.FAILED_SETUP, ("outcome.sip-refused",))
+    return Verdict(Outcome.UNKNOWN, ("outcome.cut-off" if cut_end else "outcome.sip-no-final-reply",))
 
 
 def outcome_of_attempt(units: Sequence[Signalling], ended: EndedBy, *, cut_start: bool, both_ways: bool) -> Verdict:

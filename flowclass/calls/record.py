@@ -17,7 +17,7 @@ SCHEMA_VERSION = 1
 class Outcome(StrEnum):
     """How a call went, as far as the traffic tells."""
 
-    ANSWERED = "answered"  #: media both ways for a second at least
+    ANSWERED = "answered"  #: media both ways for a second at least; of SIP whose media is not seen, what it says
     DROPPED = "dropped"  #: answered, then one side went on sending for 5 s to a peer that had fallen silent
     ONE_WAY = "one-way"  #: media one way for 5 s at least, and never the other
     UNANSWERED = "unanswered"  #: a relay answered, it rang for 40 s or longer, no media came

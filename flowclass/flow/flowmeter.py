@@ -24,12 +24,14 @@ class FlowBatch(NamedTuple):
     ----------
     flows : FLOW[n]
     features : float32[m, FEATURE_COUNT]; ``flows["features_row"]`` points into it
+    events : SIP_EVENT[e], what SIP messages said since the batch before
     media : MEDIA[k], their confirmed media streams; ``media["flow"]`` points into the flows
     """
 
     flows: np.ndarray
     features: np.ndarray
     media: np.ndarray
+    events: np.ndarray
 
 
 class FlowMeter:
@@ -110,9 +112,11 @@ class FlowMeter:
         """Yield the flows that have ended and were not handed out yet."""
         meter = self._state.meter[0]
         ready, rows = int(meter["ready"]), int(meter["ready_rows"])
-        if ready:
-            media = self._state.media[: int(meter["ready_media"])]
-            yield FlowBatch(self._state.ready[:ready], self._state.features[:rows], media)
+        said = int(meter["ready_events"])
+        if ready or said:
+            media, events = self._state.media[: int(meter["ready_media"])], self._state.events[:said]
+            yield FlowBatch(self._state.ready[:ready], self._state.features[:rows], media, events)
             meter["ready"] = 0
             meter["ready_rows"] = 0
             meter["ready_media"] = 0
+            meter["ready_events"] = 0

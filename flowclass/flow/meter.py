@@ -258,7 +258,13 @@ def meter_block(arrays: Any, start: int, first_frame: int) -> int:
     batch = state.packets.size
     room = state.ready.size - batch * RECORDS_PER_PACKET
     media_room = state.media.size - batch * RECORDS_PER_PACKET * MAX_MEDIA
-    while start < state.refs.size and meter["ready"] <= room and meter["ready_media"] <= media_room:
+    event_room = state.events.size - batch
+    while (
+        start < state.refs.size
+        and meter["ready"] <= room
+        and meter["ready_media"] <= media_room
+        and meter["ready_events"] <= event_room
+    ):
         count = min(batch, state.refs.size - start)
         for k in range(count):
             pkt = state.packets[k]

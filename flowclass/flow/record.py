@@ -329,6 +329,7 @@ METER_FIELDS = (
     Field("ready", "i4", "FLOW records waiting to be taken"),
     Field("ready_rows", "i4", "feature rows filled for them"),
     Field("ready_media", "i4", "MEDIA rows waiting with them"),
+    Field("ready_events", "i4", "SIP_EVENT rows waiting to be taken"),
 )
 
 #: Cache line; rows are padded to whole ones so that what a packet writes lies in as few as can be.

@@ -25,6 +25,7 @@ from flowclass.flow.reassembly import HELLO, HELLO_BUFFERS, HELLO_BYTES
 from flowclass.flow.record import BODY, FLOW, HOT, MEDIA, METER, REPORT, STREAM
 from flowclass.flow.reports import MAX_REPORTS
 from flowclass.flow.resolved import RESOLVED, RESOLVED_ENTRIES
+from flowclass.flow.sipevents import READY_EVENTS, SIP_EVENT
 from flowclass.record.message import MESSAGE
 from flowclass.record.packet import PACKET, PACKET_REF
 from flowclass.record.stats import STATS
@@ -104,6 +105,7 @@ class MeterState(NamedTuple):
     hello_bytes: Any  #: uint8[n, HELLO_BYTES]
     ready: Any  #: FLOW[READY_FLOWS]: records handed out
     media: Any  #: MEDIA[READY_MEDIA]: their media streams
+    events: Any  #: SIP_EVENT[READY_EVENTS]: what SIP messages said, handed out with them
     features: Any  #: float32[READY_FLOWS, FEATURE_COUNT]
 
 
@@ -165,5 +167,6 @@ def new_state(settings: MeterSettings, stats: np.ndarray | None = None) -> Meter
         hello_bytes=np.zeros((HELLO_BUFFERS, HELLO_BYTES), np.uint8),
         ready=np.zeros(READY_FLOWS, FLOW),
         media=np.zeros(READY_MEDIA, MEDIA),
+        events=np.zeros(READY_EVENTS, SIP_EVENT),
         features=np.zeros((READY_FLOWS, FEATURE_COUNT), np.float32),
     )

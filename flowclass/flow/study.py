@@ -21,6 +21,7 @@ from flowclass.flow.reassembly import join_hello
 from flowclass.flow.record import WINDOW_PACKETS
 from flowclass.flow.reports import note_both_ends, note_gap
 from flowclass.flow.resolved import learn_answers, learn_server
+from flowclass.flow.sipevents import note_sip
 from flowclass.flow.streams import CONFIRMED, MAX_REJECTS, add_media, update_stream
 from flowclass.flow.window import add_to_window
 from flowclass.jit import int64, kernel, unit
@@ -185,6 +186,8 @@ def study(state: Any, k: int, direction: int, row: int) -> int:
     if body["stage"] != OPEN:
         inspect(data, pkt, msg)
         note_call(data, pkt, msg, direction, body)
+        if msg["kind"] == MessageKind.SIP:
+            note_sip(data, pkt, state.hot[row], body, state)
         note_media(data, pkt, msg, direction, state.streams, state.meter[0], state.stats[0], body, row)
         note_both_ends(state, pkt, msg, direction, body)
         if body["stage"] == FIRM and judge_stream(data, msg, direction, state.streams, body):
@@ -207,6 +210,8 @@ def study(state: Any, k: int, direction: int, row: int) -> int:
     if msg["kind"] == MessageKind.TLS_HELLO:
         learn_server(pkt, msg, state.resolved)
     note_call(data, pkt, msg, direction, body)
+    if msg["kind"] == MessageKind.SIP:
+        note_sip(data, pkt, state.hot[row], body, state)
     note_media(data, pkt, msg, direction, state.streams, state.meter[0], state.stats[0], body, row)
     if pkt["proto"] == UDP:
         note_both_ends(state, pkt, msg, direction, body)

@@ -1,0 +1,141 @@
+"""Host module: Dialogs, what SIP messages say of calls: when they rang, who ended them, where their media went."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from flowclass.calls.leg import address
+from flowclass.flow.sipevents import Method
+
+NS_PER_S = 1_000_000_000
+#: Dialogs remembered at once; beyond it new ones are shed, and counted.
+MAX_DIALOGS = 65_536
+#: Media sockets remembered of one dialog: two parties, two media, a change of each.
+MAX_SOCKETS = 16
+#: A dialog is over when nothing was heard of it for this long: transaction timers of RFC 3261 §17 end within 32 s, a
+#: phone rings for three minutes at most (§16.6, timer C).
+SILENT_NS = 180 * NS_PER_S
+#: Answers that ask the caller to try again with a password: no end (RFC 3261 §22).
+CHALLENGES = frozenset({401, 407})
+RINGING = (180, 199)
+FIRST_FINAL, FIRST_REFUSAL = 200, 300
+
+
+@dataclass(eq=False, slots=True)
+class Dialog:
+    """One INVITE and what came of it; times in ns, 0 for never.
+
+    Attributes
+    ----------
+    caller : sender of the first INVITE seen
+    sockets : where SDP said that media would be received, by the address it names and by its sender's
+    code : final refusal, 0 for none
+    ended_ns : BYE, CANCEL or the refusal
+    requests : INVITEs seen, repeats included
+    has_replies : whether anything answered
+    is_used : whether media of it was seen
+    """
+
+    number: int
+    caller: str
+    first_ns: int
+    last_ns: int
+    ringing_ns: int = 0
+    answered_ns: int = 0
+    ended_ns: int = 0
+    code: int = 0
+    requests: int = 0
+    has_replies: bool = False
+    is_used: bool = False
+    flow_ids: set[int] = field(default_factory=set)
+    sockets: set[tuple[str, int]] = field(default_factory=set)
+
+
+class Dialogs:
+    """SIP dialogs that are going on or have ended just now.
+
+    Attributes
+    ----------
+    shed : dialogs that found no room
+    """
+
+    def __init__(self) -> None:
+        self._by_number: dict[int, Dialog] = {}
+        self._by_socket: dict[tuple[str, int], Dialog] = {}
+        self.shed = 0
+
+    def add(self, events: Any) -> None:
+        """Take SIP_EVENT[n] in the order in which they were seen."""
+        names = ("dialog", "flow_id", "ts_ns", "src_hi", "src_lo", "media_lo", "ports", "code", "method")
+        columns = [events[name].tolist() for name in names]
+        for number, flow, ts_ns, src_hi, src_lo, media_lo, ports, code, method in zip(*columns, strict=True):
+            sender = str(address(src_hi, src_lo))
+            dialog = self._by_number.get(number)
+            if dialog is None:
+                if method != Method.INVITE or code:
+                    continue
+                if len(self._by_number) >= MAX_DIALOGS:
+                    self.shed += 1
+                    continue
+                dialog = self._by_number[number] = Dialog(number, sender, ts_ns, ts_ns)
+            dialog.last_ns = max(dialog.last_ns, ts_ns)
+            dialog.flow_ids.add(flow)
+            self._note(dialog, method, code, ts_ns)
+            for port in ports:
+                if port and len(dialog.sockets) < MAX_SOCKETS:
+                    told = str(address(0, media_lo)) if media_lo else sender
+                    for socket in ((told, port), (sender, port)):
+                        dialog.sockets.add(socket)
+                        self._by_socket[socket] = dialog
+
+    @staticmethod
+    def _note(dialog: Dialog, method: int, code: int, ts_ns: int) -> None:
+        """Follow what one message changes."""
+        if code:
+            dialog.has_replies = True
+        if method == Method.INVITE and not code:
+            dialog.requests += 1
+        elif method == Method.INVITE and not dialog.answered_ns:
+            if RINGING[0] <= code <= RINGING[1]:
+                dialog.ringing_ns = dialog.ringing_ns or ts_ns
+            elif FIRST_FINAL <= code < FIRST_REFUSAL:
+                dialog.answered_ns = ts_ns
+            elif code >= FIRST_REFUSAL and code not in CHALLENGES:
+                dialog.code, dialog.ended_ns = code, dialog.ended_ns or ts_ns
+        elif method in (Method.BYE, Method.CANCEL) and not code:
+            dialog.ended_ns = dialog.ended_ns or ts_ns
+
+    def at(self, one: tuple[str, int], other: tuple[str, int], when: tuple[int, int]) -> Dialog | None:
+        """Return the dialog whose media goes between two sockets, one of which it named, at some time."""
+        for socket in (one, other, (one[0], one[1] & ~1), (other[0], other[1] & ~1)):
+            dialog = self._by_socket.get(socket)
+            if dialog is not None and when[1] >= dialog.first_ns:
+                dialog.is_used = True
+                return dialog
+        return None
+
+    def get(self, number: int) -> Dialog | None:
+        """Return a dialog by the hash of its Call-ID."""
+        return self._by_number.get(number)
+
+    def over(self, now_ns: int, talk_ns: int, *, everything: bool) -> Iterator[Dialog]:
+        """Yield, and forget, dialogs without media that are over at ``now_ns``, or all.
+
+        Nothing is said in a dialog while people talk, and their media is told of after ``talk_ns`` at the latest.
+        """
+        for dialog in list(self._by_number.values()):
+            is_talking = dialog.answered_ns and not dialog.ended_ns
+            wait_ns = max(SILENT_NS, talk_ns) if is_talking else SILENT_NS
+            if dialog.is_used or (not everything and dialog.last_ns + wait_ns > now_ns):
+                continue
+            self.remove(dialog)
+            yield dialog
+
+    def remove(self, dialog: Dialog) -> None:
+        """Forget a dialog."""
+        self._by_number.pop(dialog.number, None)
+        for socket in dialog.sockets:
+            if self._by_socket.get(socket) is dialog:
+                del self._by_socket[socket]

@@ -1,0 +1,204 @@
+"""Kernel module: SIP_EVENT, what one SIP message says of a call: which dialog, what happened, where media will be.
+
+Written by the meter for each SIP message it reads, handed out with the flows, joined by ``calls.dialog``. Only the
+Call-ID's hash is kept; names and numbers are never looked at (RFC 3261 §20, RFC 4566 §5).
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Any
+
+import numpy as np
+
+from flowclass.dissect.load import be32, u8
+from flowclass.dissect.stun import text_hash
+from flowclass.flow.identity import flow_id
+from flowclass.jit import int64, kernel
+from flowclass.record.field import Field, dtype_of
+from flowclass.record.packet import IPV4_MAPPED
+
+#: Messages handed out at a time; a batch of packets brings one each at most.
+READY_EVENTS = 2048
+#: Bytes and lines of a message that are looked at: an INVITE with SDP has some 1,200 bytes in 40 lines.
+MAX_BYTES, MAX_LINES = 3000, 100
+#: Digits of the largest port.
+MAX_DIGITS = 5
+LF, CR, SPACE, COLON, DOT, EQUALS, LOWER = 0x0A, 0x0D, 0x20, 0x3A, 0x2E, 0x3D, 0x20
+NO_DIALOG = np.uint64(0)
+
+
+def _word(text: str) -> int:
+    return int.from_bytes(text.encode(), "big")
+
+
+INVITE, BYE, CANCEL, RESPONSE = _word("INVI"), _word("BYE "), _word("CANC"), _word("SIP/")
+#: The header names' first letters, in lower case.
+CALL, CSEQ, AUDIO, VIDEO, IN_IP4 = _word("call"), _word("cseq"), _word("audi"), _word("vide"), _word("IN I")
+LETTER_C, LETTER_I, LETTER_M = 0x63, 0x69, 0x6D
+
+
+class Method(IntEnum):
+    """The request a message is, or answers."""
+
+    OTHER = 0
+    INVITE = 1
+    BYE = 2
+    CANCEL = 3
+
+
+SIP_EVENT_FIELDS = (
+    Field("dialog", "u8", "hash of the Call-ID"),
+    Field("flow_id", "u8", "flow the message was in"),
+    Field("ts_ns", "i8", "when it was seen", "ns"),
+    Field("src_hi", "u8", "its sender, high word"),
+    Field("src_lo", "u8", "low word"),
+    Field("media_lo", "u8", "low word of the IPv4 address in its SDP's first connection line, 0 for none"),
+    Field("ports", "u2", "ports of audio and video in its SDP, 0 for none", shape=(2,)),
+    Field("code", "u2", "status of a response, 0 for a request"),
+    Field("method", "u1", "a Method"),
+)
+SIP_EVENT = dtype_of(SIP_EVENT_FIELDS)
+
+
+@kernel
+def method_of(word: int) -> int:
+    """Return the Method of a name's first four letters; a name of three has a space or line end as its fourth."""
+    if word == INVITE:
+        return int(Method.INVITE.value)
+    if word >> 8 == BYE >> 8:
+        return int(Method.BYE.value)
+    return int(Method.CANCEL.value) if word == CANCEL else int(Method.OTHER.value)
+
+
+@kernel
+def skip_spaces(data: Any, at: int, hi: int) -> int:
+    """Return the first position from ``at`` on that is no space."""
+    while at < hi and u8(data, at) == SPACE:
+        at += 1
+    return at
+
+
+@kernel
+def number(data: Any, at: int, hi: int) -> tuple[int, int]:
+    """Return the decimal number at ``at``, of MAX_DIGITS at most, and where it ends."""
+    value = 0
+    start = at
+    while at < hi and at - start < MAX_DIGITS and 0x30 <= u8(data, at) <= 0x39:
+        value = value * 10 + u8(data, at) - 0x30
+        at += 1
+    return value, at
+
+
+@kernel
+def ipv4(data: Any, at: int, hi: int) -> int:
+    """Return the dotted IPv4 address at ``at``, 0 when there is none."""
+    value = 0
+    for part in range(4):
+        start = at
+        octet, at = number(data, at, hi)
+        if at == start or octet > 255:
+            return 0
+        value = value << 8 | octet
+        if part < 3:
+            if at >= hi or u8(data, at) != DOT:
+                return 0
+            at += 1
+    return value
+
+
+@kernel
+def read_header(data: Any, lo: int, hi: int, out: Any) -> None:
+    """Read one header line [lo, hi) that may name the dialog or the request that is answered."""
+    if hi - lo < 6:
+        return
+    first = u8(data, lo) | LOWER
+    word = be32(data, lo) | 0x20202020
+    colon = lo
+    while colon < hi and u8(data, colon) != COLON:
+        colon += 1
+    value = skip_spaces(data, colon + 1, hi)
+    if value >= hi:
+        return
+    is_short = first == LETTER_I and skip_spaces(data, lo + 1, hi) == colon
+    if is_short or (word == CALL and colon - lo <= 9):
+        # Two hashes of 32 bits from different starts: an id that nobody hits by chance.
+        high, low = text_hash(data, value, hi), text_hash(data, value + 1, hi)
+        out["dialog"] = np.uint64(high) << np.uint64(32) | np.uint64(low)
+    elif word == CSEQ and out["code"] != 0:
+        _, after = number(data, value, hi)
+        while after < hi and 0x30 <= u8(data, after) <= 0x39:
+            after += 1
+        after = skip_spaces(data, after, hi)
+        if after + 3 <= hi:
+            name = u8(data, after) << 24 | u8(data, after + 1) << 16 | u8(data, after + 2) << 8
+            out["method"] = method_of(name | (u8(data, after + 3) if after + 4 <= hi else SPACE))
+
+
+@kernel
+def read_sdp(data: Any, lo: int, hi: int, out: Any) -> None:
+    """Read one line [lo, hi) of a session description: ``c=IN IP4 address`` or ``m=audio port``."""
+    if hi - lo < 9 or u8(data, lo + 1) != EQUALS:
+        return
+    word = be32(data, lo + 2)
+    if u8(data, lo) == LETTER_C and word == IN_IP4 and out["media_lo"] == NO_DIALOG:
+        address = ipv4(data, skip_spaces(data, lo + 8, hi), hi)
+        if address:
+            out["media_lo"] = np.uint64(IPV4_MAPPED | address)
+    elif u8(data, lo) == LETTER_M and (word == AUDIO or word == VIDEO):
+        port, _ = number(data, skip_spaces(data, lo + 7, hi), hi)
+        if port <= 0xFFFF:
+            out["ports"][0 if word == AUDIO else 1] = port
+
+
+@kernel
+def read_sip(data: Any, lo: int, hi: int, out: Any) -> None:
+    """Fill a SIP_EVENT row, but for its flow and time, from the message [lo, hi)."""
+    hi = min(hi, lo + MAX_BYTES)
+    out["dialog"] = NO_DIALOG
+    out["media_lo"] = NO_DIALOG
+    out["ports"][0] = 0
+    out["ports"][1] = 0
+    out["code"] = 0
+    out["method"] = 0
+    if hi - lo < 12:
+        return
+    word = be32(data, lo)
+    if word == RESPONSE:
+        code, _ = number(data, skip_spaces(data, lo + 7, hi), hi)
+        out["code"] = min(code, 999)
+    else:
+        out["method"] = method_of(word)
+    at = lo
+    in_body = False
+    for _ in range(MAX_LINES):
+        end = at
+        while end < hi and u8(data, end) != LF:
+            end += 1
+        line_hi = end - 1 if end > at and u8(data, end - 1) == CR else end
+        if line_hi == at:
+            in_body = True
+        elif in_body:
+            read_sdp(data, at, line_hi, out)
+        elif at > lo:
+            read_header(data, at, line_hi, out)
+        at = end + 1
+        if at >= hi:
+            break
+
+
+@kernel
+def note_sip(data: Any, pkt: Any, flow: Any, body: Any, state: Any) -> None:
+    """Hand out what a SIP message says, where it names its dialog."""
+    meter = state.meter[0]
+    if meter["ready_events"] >= state.events.size:
+        return
+    out = state.events[int64(meter["ready_events"])]
+    read_sip(data, int64(pkt["payload_lo"]), int64(pkt["payload_hi"]), out)
+    if out["dialog"] == NO_DIALOG or (out["method"] == 0):
+        return
+    out["flow_id"] = flow_id(flow, body)
+    out["ts_ns"] = pkt["ts_ns"]
+    out["src_hi"] = pkt["src_hi"]
+    out["src_lo"] = pkt["src_lo"]
+    meter["ready_events"] += 1

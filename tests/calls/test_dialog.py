@@ -1,0 +1,107 @@
+"""SIP dialogs: what they say of calls with media, and calls of which no media was seen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from flowclass.calls.assembler import Assembler
+from flowclass.calls.record import Call
+from flowclass.flow.record import FLOW, MEDIA
+from flowclass.flow.sipevents import SIP_EVENT, Method
+from flowclass.model.verdict import VERDICT
+from flowclass.record.packet import IPV4_MAPPED
+from flowclass.record.verdict import App, Kind
+from tests.calls.flows import CLIENT, PEER, Rows, S, assembler_of, flow
+
+TWO_WAY = flow(0, 900, app=App.OTHER, kind=Kind.NOT_VOIP, sent=(9, 9), sport=9)
+INVITE, RINGING, OK = (0.0, Method.INVITE, 0), (1.0, Method.INVITE, 180), (5.0, Method.INVITE, 200)
+Said = tuple[float, Method, int]
+
+
+def events(
+    said: Sequence[Said], *, dialog: int = 7, ports: tuple[int, int] = (20000, 0), at_s: float = 100
+) -> np.ndarray:
+    """Return SIP_EVENT rows: (seconds after ``at_s``, method, status) each; requests are the caller's."""
+    rows = np.zeros(len(said), SIP_EVENT)
+    for row, (after, method, code) in zip(rows, said, strict=True):
+        row["dialog"], row["flow_id"], row["ts_ns"] = dialog, 0xF10, int((100 + after) * S)
+        row["src_lo"] = IPV4_MAPPED | (PEER if code else CLIENT)
+        row["method"], row["code"] = method, code
+        if method == Method.INVITE and code in (0, 200):
+            row["ports"] = ports if not code else (30000, 0)
+    return rows
+
+
+def calls(said: np.ndarray, *flows: Rows, end_s: float = 10_000) -> list[Call]:
+    """Return the calls of some messages and flows."""
+    assembler: Assembler = assembler_of([TWO_WAY])
+    assembler.add(np.zeros(0, FLOW), np.zeros(0, VERDICT), np.zeros(0, MEDIA), said)
+    for one in flows:
+        assembler.add(*one)
+    return list(assembler.drain(int(end_s * S)))
+
+
+def media(**more: int) -> Rows:
+    """Return the RTP of the dialog above."""
+    return flow(105, 165, app=App.RTP, dst=PEER, **{"sport": 20000, "dport": 30000, **more})
+
+
+@pytest.mark.parametrize(
+    ("said", "outcome", "ended_by"),
+    [
+        ([INVITE, RINGING, (4, Method.INVITE, 486)], "declined-or-missed", "bye"),
+        ([INVITE, RINGING, (61, Method.CANCEL, 0), (61.1, Method.INVITE, 487)], "unanswered", "bye"),
+        ([INVITE, RINGING, (9, Method.CANCEL, 0), (9.1, Method.INVITE, 487)], "declined-or-missed", "bye"),
+        ([INVITE, (0.1, Method.INVITE, 404)], "failed-setup", "bye"),
+        ([INVITE, (0.5, Method.INVITE, 0), (1.5, Method.INVITE, 0)], "failed-setup", "silence"),
+        ([INVITE, (0.1, Method.INVITE, 401), (0.2, Method.INVITE, 0), RINGING, OK], "answered", "silence"),
+        ([INVITE, RINGING], "unknown", "silence"),
+    ],
+)
+def test_dialog_without_media_is_a_call(said: list[Said], outcome: str, ended_by: str) -> None:
+    (call,) = calls(events(said))
+    assert (call.app, call.client, call.outcome, call.ended_by) == ("sip", "10.0.0.1", outcome, ended_by)
+    assert (call.talk_s, call.media_flows) == (0, 0)
+
+
+def test_messages_that_are_no_invite_are_no_call() -> None:
+    assert calls(events([(0, Method.OTHER, 0), (1, Method.OTHER, 200), (2, Method.BYE, 0)])) == []
+
+
+def test_dialog_names_its_media_and_times_the_ringing() -> None:
+    (call,) = calls(events([INVITE, RINGING, OK, (65.5, Method.BYE, 0)]), media())
+    assert (call.app, call.start, call.ring_s, call.talk_s, call.ended_by) == ("sip", 100, 4, 60, "bye")
+    assert call.setup_s == 5
+
+
+def test_audio_and_video_of_a_dialog_are_one_call() -> None:
+    said = events([INVITE, RINGING, OK], ports=(20000, 20002))
+    (call,) = calls(said, media(), media(sport=20002, dport=30002, clock_hz=90_000))
+    assert (call.media_flows, call.media) == (2, "audio+video")
+
+
+def test_dialogs_of_one_trunk_are_calls_of_their_own() -> None:
+    said = np.concatenate([events([INVITE, RINGING, OK], dialog=n, ports=(20000 + 2 * n, 0)) for n in range(4)])
+    said["ports"][said["code"] == 200] = 0
+    found = calls(said, *(media(sport=20000 + 2 * n, dport=30000 + 2 * n) for n in range(4)))
+    assert [call.media_flows for call in found] == [1] * 4
+    assert len({call.call_id for call in found}) == 4
+
+
+def test_dialog_waits_for_media_while_people_talk() -> None:
+    assembler = assembler_of([])
+    assembler.add(np.zeros(0, FLOW), np.zeros(0, VERDICT), np.zeros(0, MEDIA), events([INVITE, RINGING, OK]))
+    assert assembler.sweep(400 * S) == []
+    assembler.add(*media())
+    assert [call.app for call in assembler.sweep(500 * S)] == ["sip"]
+
+
+def test_dialog_is_told_when_it_is_over() -> None:
+    assembler = assembler_of([])
+    said = events([INVITE, RINGING, (4, Method.INVITE, 486)])
+    assembler.add(np.zeros(0, FLOW), np.zeros(0, VERDICT), np.zeros(0, MEDIA), said)
+    assert assembler.sweep(200 * S) == []
+    assert [call.outcome for call in assembler.sweep(300 * S)] == ["declined-or-missed"]
