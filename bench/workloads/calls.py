@@ -27,6 +27,8 @@ RING_US = 400_000
 JITTER_US = 3_000
 RANDOM_POOL = 1 << 20
 CALLS_A_CLIENT = 3
+#: Servers on these ports are shared by calls; each flow of a call has its own far addresses.
+RELAY_PORTS, RELAYS, LEG_ADDRESSES = (3478, 7985, 50003), 4096, 1 << 18
 EXTENSION_BYTES = 4
 
 UP, DOWN = 0, 1
@@ -37,14 +39,15 @@ Array = Any
 class Step:
     """One packet of a call's set-up: when, which way, on which of the call's flows, and its bytes.
 
-    The bytes at the places ``own`` are filled with the call's own.
+    Bytes named in ``txid`` (offset, length) are filled with the call's own, and so is the ICE user name at the start of
+    the attributes where there is one: what two calls share would make them one.
     """
 
     at_ms: float
     direction: int
     leg: int
     payload: bytes
-    own: tuple[int, ...] = ()
+    txid: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True)
@@ -71,11 +74,12 @@ class Kind:
     port_step: int = 0
 
 
-STUN_TXID = tuple(range(8, 20))
-#: The two halves of the user name, four characters each, where it is a message's first attribute. ICE draws them anew
-#: for every call (RFC 8445 §5.3), so they tell the calls of an address apart.
-STUN_USER = (*STUN_TXID, *range(24, 28), *range(29, 33))
-LETTERS = np.frombuffer(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdef", dtype=np.uint8)
+STUN_TXID = (8, 12)
+#: An ICE user name of two fragments of four letters, where it is a message's first attribute.
+NAME_AT = 24
+NAME_PLACES = (*range(NAME_AT, NAME_AT + 4), *range(NAME_AT + 5, NAME_AT + 9))
+#: Letters of ICE (RFC 8445 §5.3).
+ICE_LETTERS = np.frombuffer(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", np.uint8)
 _TOKEN = bytes((37 * i + 11) & 255 for i in range(150))
 _INTEGRITY = (wire.MESSAGE_INTEGRITY, _TOKEN[:20])
 _MAPPED = (wire.XOR_MAPPED, wire.xor_address("198.51.100.7", 40000))
@@ -119,9 +123,9 @@ def _teams() -> Kind:
     steps = (
         Step(0, UP, 0, allocate, STUN_TXID),
         Step(25, DOWN, 0, answer, STUN_TXID),
-        Step(60, UP, 1, check, STUN_USER),
+        Step(60, UP, 1, check, STUN_TXID),
         Step(85, DOWN, 1, reply, STUN_TXID),
-        Step(90, DOWN, 1, check, STUN_USER),
+        Step(90, DOWN, 1, check, STUN_TXID),
         Step(91, UP, 1, reply, STUN_TXID),
     )
     sizes = (61, 64, 67, 70, 73, 76)
@@ -143,9 +147,9 @@ def _ice() -> Kind:
         step
         for k in range(2)
         for step in (
-            Step(50 * k, UP, 0, check, STUN_USER),
+            Step(50 * k, UP, 0, check, STUN_TXID),
             Step(50 * k + 20, DOWN, 0, reply, STUN_TXID),
-            Step(50 * k + 25, DOWN, 0, check, STUN_USER),
+            Step(50 * k + 25, DOWN, 0, check, STUN_TXID),
             Step(50 * k + 26, UP, 0, reply, STUN_TXID),
         )
     )
@@ -241,11 +245,11 @@ def write(path: Path, packets: int, seed: int, calls: int = 20_000, calls_a_clie
     for k, kind in enumerate(KINDS):
         mine = np.flatnonzero(kind_of == k)
         for step in kind.steps:
-            templates.append(_Template(step.payload, step.own, None))
+            templates.append(_Template(step.payload, step.txid, None))
             table.add(starts[mine] + int(step.at_ms * 1000), mine, len(templates) - 1, step.direction, step.leg)
         each = int(np.ceil(seconds * 1000 / kind.frame_ms))
         first_size = len(templates)
-        templates += [_Template(body, (), kind) for body in _media_templates(kind)]
+        templates += [_Template(body, (0, 0), kind) for body in _media_templates(kind)]
         index = np.tile(np.arange(each), len(mine))
         owner = np.repeat(mine, each)
         for direction in (UP, DOWN):
@@ -277,16 +281,17 @@ class _Packets:
 class _Template:
     """The bytes of one sort of packet and which of them are a packet's own."""
 
-    def __init__(self, payload: bytes, own: tuple[int, ...], media: Kind | None) -> None:
+    def __init__(self, payload: bytes, txid: tuple[int, int], media: Kind | None) -> None:
         self.payload = payload
-        self.own = np.array(own, dtype=np.intp)
+        has_name = payload[NAME_AT - 4 : NAME_AT - 2] == struct.pack("!H", wire.USERNAME)
+        self.own = [*range(txid[0], sum(txid)), *(NAME_PLACES if has_name else ())]
         self.media = media
         tail = struct.pack("!HH", wire.FINGERPRINT, 4)
-        self.fingerprints = _fingerprint_changes(payload, own) if payload[-8:-4] == tail else None
+        self.fingerprints = _fingerprint_changes(payload, self.own) if payload[-8:-4] == tail else None
 
 
-def _fingerprint_changes(payload: bytes, own: tuple[int, ...]) -> Array:
-    """Return, for each byte of the call's own and each value, how it changes the CRC-32 (which is linear)."""
+def _fingerprint_changes(payload: bytes, own: list[int]) -> Array:
+    """Return, for each byte that is the call's own and each value, how it changes the CRC-32 (which is linear)."""
     covered = payload[:-8]
     plain = zlib.crc32(covered)
     changes = np.zeros((len(own), 256), dtype=np.uint32)
@@ -304,7 +309,7 @@ class _Writer:
         self.lengths = np.array([len(t.payload) for t in templates])
         calls = len(client)
         number = np.arange(calls)
-        # Callers in 10.0.0.0/8; far ends in 172.16.0.0/12 (RFC 1918), one relay to many.
+        # Callers in 10.0.0.0/8; far ends in 172.16.0.0/12 (RFC 1918): one relay to many, a peer to each.
         self.client = 0x0A000000 + client
         self.client_port = 20_000 + 3 * (number % 3) * 1000 + rng.integers(0, 1000, calls)
         ports = np.zeros((len(KINDS), 3), dtype=np.int64)
@@ -314,9 +319,9 @@ class _Writer:
             steps[k] = kind.port_step
         self.server_port = ports[kind_of]
         self.port_step = steps[kind_of]
-        self.server = 0xAC100000 + number % 4096
-        self.secret = rng.integers(0, 256, (calls, len(STUN_USER)), dtype=np.uint8)
-        self.secret[:, len(STUN_TXID) :] = LETTERS[self.secret[:, len(STUN_TXID) :] % len(LETTERS)]
+        self.secret = rng.integers(0, 256, (calls, STUN_TXID[1] + len(NAME_PLACES)), dtype=np.uint8)
+        letters = self.secret[:, STUN_TXID[1] :]
+        letters[:] = ICE_LETTERS[letters % len(ICE_LETTERS)]
         self.ssrc = rng.integers(1 << 16, 1 << 32, (calls, 2))
         self.first_sequence = rng.integers(0, 1 << 16, (calls, 2))
         self.first_timestamp = rng.integers(0, 1 << 32, (calls, 2))
@@ -357,7 +362,9 @@ class _Writer:
             windows = np.lib.stride_tricks.sliding_window_view(self.pool, len(chosen.payload) - at)
             payloads[:, at:] = windows[(serial * 7919) % len(windows)]
         near, near_port = self.client[call], self.client_port[call] + leg * self.port_step[call]
-        far, far_port = self.server[call] + 4096 * leg, self.server_port[call, leg]
+        far_port = self.server_port[call, leg]
+        number = np.where(np.isin(far_port, RELAY_PORTS), call % RELAYS, call).astype(np.int64)
+        far = number + 0xAC100000 + LEG_ADDRESSES * leg
         up = direction == UP
         return udp_frames(
             payloads,

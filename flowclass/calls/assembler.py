@@ -70,7 +70,7 @@ class Assembler:
         self._open = CallIndex()
         self._waiting = SignallingStore()
         self._dialogs = Dialogs()
-        self._given: deque[tuple[int, Host, Span]] = deque()
+        self._given: dict[Host, deque[Span]] = {}
         self.started = self.ended = self.attempts = self.early = 0
 
     @property
@@ -146,13 +146,15 @@ class Assembler:
         """
         self._forget(now_ns)
         wait = JOIN_GAP_NS if table is not None else self._hold_ns
+        # Without the table the media of an attempt may be live for as long as a flow goes on before it is told of.
+        untold = wait if table is not None else wait + self._active_ns
         over = [call for call in self._open if self._is_over(call, now_ns, wait)]
         for call in over:
             self._attach(call)
         clusters = [
             cluster
             for cluster in clusters_of(self._waiting)
-            if all(one.last_ns + SETUP_NS + wait < now_ns for one in cluster)
+            if all(one.last_ns + SETUP_NS + untold < now_ns for one in cluster)
         ]
         live = None if table is None else self._live(table, over, clusters)
         given = list(self._finish(over, live, None))
@@ -296,7 +298,8 @@ class Assembler:
         self._open.remove(call)
         self.ended += 1
         if not call.is_one_socket:
-            self._given.extend((call.media[1], host, call.media) for host in call.hosts)
+            for host in call.hosts:
+                self._given.setdefault(host, deque()).append(call.media)
         found = (self._dialogs.get(number) for kind, _, number in call.ties if kind == "dialog")
         dialog = min((one for one in found if one is not None), key=lambda one: one.first_ns, default=None)
         if dialog is not None:
@@ -332,13 +335,16 @@ class Assembler:
     def _has_call(self, hosts: set[Host], when: Span) -> bool:
         """Whether a client had a call of this application at the time, so that its signalling was no attempt."""
         calls = [call.media for call in self._open.at(hosts) if not call.is_one_socket]
-        calls += [media for _, host, media in self._given if host in hosts]
+        calls += [media for host in hosts for media in self._given.get(host, ())]
         return any(overlap(media, when) >= -JOIN_GAP_NS for media in calls)
 
     def _forget(self, now_ns: int) -> None:
         """Forget what can matter to no call that may yet come."""
         limit = now_ns - self._hold_ns - self._active_ns - SETUP_NS
-        while self._given and self._given[0][0] < limit:
-            self._given.popleft()
+        for host, given in list(self._given.items()):
+            while given and given[0][1] < limit:
+                given.popleft()
+            if not given:
+                del self._given[host]
         old = [one for waiting in self._waiting for one in waiting if one.is_used and one.last_ns < limit]
         self._waiting.remove(old)
