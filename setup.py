@@ -1,7 +1,7 @@
 """Put the model bundles and the manifest of captures, which lie beside the package in the repository, into wheels.
 
 Everything else about the build is said in pyproject.toml. A checkout (and an editable install) finds both where they
-lie: ``flowclass.model.bundle.default_folder``, ``flowclass.config.paths.manifest_file``.
+lie: ``flowclass.model.choice.default_folder``, ``flowclass.config.paths.manifest_file``.
 """
 
 import shutil

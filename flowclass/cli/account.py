@@ -48,6 +48,9 @@ def lines_of(stats: Any) -> list[str]:
     lines.append(
         f"media streams: {int(stats['streams_confirmed']):,} confirmed, {int(stats['streams_refused']):,} not followed"
     )
+    lines.append(
+        f"labels by evidence: {int(stats['labels_firmed']):,} firmed up, {int(stats['labels_changed']):,} changed"
+    )
     lines.append(f"flows judged by the model: {int(stats['model_rows']):,}")
     return lines
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from flowclass.cli.flowname import FlowName
     from flowclass.cli.flowtrace import Found
     from flowclass.model.bundle import ModelBundle
+    from flowclass.model.explain import Contribution
 
 SUMMARY = "say why a flow has its label, or what happened in a call"
 DESCRIPTION = (
@@ -144,6 +145,14 @@ def _link_lines(piece: Found) -> list[str]:
     ]
 
 
+def _beside_usual(part: Contribution, label: str) -> str:
+    """Return how a value stands beside what is usual for the class."""
+    if part.value != part.value:
+        return ""
+    word = "low" if part.value < part.low else "high" if part.value > part.high else "usual"
+    return f", {word} for {label}: {part.low:g} to {part.high:g}"
+
+
 def _feature_lines(piece: Found, bundle: Any) -> list[str]:
     """Return the features that weighed most in the model's answer."""
     if piece.features is None:
@@ -156,5 +165,5 @@ def _feature_lines(piece: Found, bundle: Any) -> list[str]:
     lines = [f"  the model alone says {why.label} with {why.probability:.2f} (any flow: {why.base:.2f}); what weighed:"]
     for part in why.contributions:
         value = "" if part.value != part.value else f" = {part.value:g} {units.get(part.feature, '')}".rstrip()
-        lines.append(f"    {part.weight:+.3f}  {part.feature}{value}")
+        lines.append(f"    {part.weight:+.3f}  {part.feature}{value}{_beside_usual(part, why.label)}")
     return lines

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from flowclass.apps._fused import clear_decisive, collect_reasons, observe_apps
 from flowclass.apps.controls import note_controls
 from flowclass.apps.decide import decide
@@ -110,7 +112,10 @@ def is_challenged(body: Any, decision: Any) -> Any:
 
 @kernel
 def judge(state: Any, row: int) -> None:
-    """Take a decision from the reasons gathered so far into the flow's verdict."""
+    """Take a decision from the reasons gathered so far into the flow's verdict.
+
+    A label that was a name changes on a stronger reason for another; a call's only when that reason comes again.
+    """
     body = state.body[row]
     decision = state.decision[0]
     collect_reasons(body["apps"], state.words)
@@ -119,6 +124,10 @@ def judge(state: Any, row: int) -> None:
         return
     if body["app"] != app:
         body["decided_at_packet"] = state.hot[row]["packets"]
+        if not is_nameless(body):
+            state.stats[0]["labels_changed"] += np.uint64(1)
+        elif body["app"] != App.UNKNOWN:
+            state.stats[0]["labels_firmed"] += np.uint64(1)
     body["app"] = app
     body["kind"] = decision["kind"]
     body["strength"] = decision["strength"]

@@ -40,6 +40,7 @@ KERNEL_SOURCES = (
     "features",
     "model/decision.py",
     "model/forest.py",
+    "model/norms.py",
     "model/verdict.py",
     "networks/lookup.py",
     "capture/bpf_vm.py",

@@ -46,6 +46,8 @@ METRICS = (
     Metric("flowclass_flows_ended", "counter", "Flow records closed.", ("reason",)),
     Metric("flowclass_media_streams", "counter", "Media streams recognised."),
     Metric("flowclass_media_streams_refused", "counter", "Media streams not followed, because the pool was full."),
+    Metric("flowclass_labels_firmed", "counter", "Flows of plain RTP or WebRTC that evidence then named."),
+    Metric("flowclass_labels_changed", "counter", "Times that stronger evidence replaced a flow's name by another."),
     Metric("flowclass_flows_labelled", "counter", "Flows by application and kind.", ("app", "kind")),
     Metric("flowclass_flow_packets", "counter", "Packets of ended flows.", ("app", "kind")),
     Metric("flowclass_flow_bytes", "counter", "IP bytes of ended flows.", ("app", "kind")),

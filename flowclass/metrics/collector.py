@@ -103,6 +103,8 @@ def samples(view: View) -> dict[str, list[Sample]]:
         ),
         "flowclass_media_streams": alone(stats["streams_confirmed"]),
         "flowclass_media_streams_refused": alone(stats["streams_refused"]),
+        "flowclass_labels_firmed": alone(stats["labels_firmed"]),
+        "flowclass_labels_changed": alone(stats["labels_changed"]),
         "flowclass_flows_labelled": total("flows"),
         "flowclass_flow_packets": total("packets"),
         "flowclass_flow_bytes": total("bytes"),

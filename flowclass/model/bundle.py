@@ -10,8 +10,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
-import sys
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,13 +19,15 @@ import numpy as np
 
 from flowclass.errors import ModelError
 from flowclass.features.row import FEATURES, SCHEMA_ID
-from flowclass.model.check import check_forest, check_rules
+from flowclass.model.check import check_forest, check_norms, check_rules
+from flowclass.model.choice import MANIFEST, default_folder, find_bundle
 from flowclass.model.decision import Rules
 from flowclass.model.forest import NODE, Forest
 from flowclass.model.labels import Label, parse_label
+from flowclass.model.norms import Norms
 
-FORMAT = 1
-ARRAYS, MANIFEST, CARD = "model.npz", "model.json", "MODEL_CARD.md"
+FORMAT = 2
+ARRAYS, CARD = "model.npz", "MODEL_CARD.md"
 #: Arrays of a bundle: name, type, dimensions.
 ARRAY_TYPES = {
     "threshold": ("<f4", 1),
@@ -40,12 +40,17 @@ ARRAY_TYPES = {
     "share": ("<f4", 1),
     "calibration": ("<f4", 2),
     "evidence": ("<f4", 1),
+    "possible": ("<f4", 1),
+    "prefer": ("|u1", 1),
+    "low": ("<f4", 2),
+    "high": ("<f4", 2),
+    "edges": ("<f4", 2),
+    "shares": ("<f4", 2),
 }
+#: Arrays of Rules that training has tuned, in its order.
+TUNED = ("gate", "share", "calibration", "evidence", "possible", "prefer")
 #: More than any sensible model: refused before memory is spent on it.
 LARGEST_FILE_BYTES = 64 << 20
-#: The bundle used when none is named, and the variable that names another.
-DEFAULT_NAME = "voip-1"
-VARIABLE = "FLOWCLASS_MODEL"
 
 
 @dataclass(frozen=True)
@@ -56,7 +61,7 @@ class ModelBundle:
     ----------
     name : of the bundle
     labels : its classes, in the order of the arrays
-    forest, rules : arrays for the kernels
+    forest, rules, norms : arrays for the kernels
     manifest : further entries of ``model.json``: training, versions, scores
     """
 
@@ -64,11 +69,12 @@ class ModelBundle:
     labels: tuple[Label, ...]
     forest: Forest
     rules: Rules
+    norms: Norms
     manifest: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def load(cls, folder: Path) -> ModelBundle:
-        """Read a bundle.
+    def load(cls, folder: Path | str) -> ModelBundle:
+        """Read a bundle: a folder, or the name of a shipped one.
 
         Raises
         ------
@@ -76,6 +82,7 @@ class ModelBundle:
             When a file is missing or damaged, when the hash differs, or when the bundle was trained for another list
             of features: the message spells out the difference.
         """
+        folder = find_bundle(folder)
         manifest = _read_manifest(folder)
         _check_schema(folder, manifest)
         raw = _read(folder / ARRAYS)
@@ -93,13 +100,15 @@ class ModelBundle:
         for name in ("threshold", "left", "feature"):
             nodes[name] = arrays[name]
         forest = Forest(nodes, arrays["roots"], arrays["depths"], arrays["values"])
-        rules = make_rules(labels, arrays["gate"], arrays["share"], arrays["calibration"], arrays["evidence"])
+        rules = make_rules(labels, **{name: arrays[name] for name in TUNED})
+        norms = Norms(*(arrays[name] for name in Norms._fields))
         try:
             check_forest(forest, len(labels), len(FEATURES))
             check_rules(rules, len(labels))
+            check_norms(norms, len(labels), len(FEATURES))
         except ValueError as error:
             raise ModelError(f"{folder / ARRAYS}: {error}") from None
-        return cls(str(manifest.get("name", folder.name)), labels, forest, rules, manifest)
+        return cls(str(manifest.get("name", folder.name)), labels, forest, rules, norms, manifest)
 
     @property
     def identity(self) -> tuple[str, str, str]:
@@ -128,12 +137,12 @@ class ModelBundle:
         nodes, rules = self.forest.nodes, self.rules
         arrays = {name: nodes[name] for name in ("threshold", "left", "feature")}
         arrays |= {name: getattr(self.forest, name) for name in ("roots", "depths", "values")}
-        arrays |= {name: getattr(rules, name) for name in ("gate", "share", "calibration", "evidence")}
+        arrays |= {name: getattr(rules, name) for name in TUNED} | self.norms._asdict()
         return pack_arrays({name: np.ascontiguousarray(arrays[name], kind) for name, (kind, _) in ARRAY_TYPES.items()})
 
 
-def pack_arrays(arrays: dict[str, np.ndarray]) -> bytes:
-    """Return a compressed ``.npz`` without clock or machine in it."""
+def pack_arrays(arrays: dict[str, np.ndarray], method: int = zipfile.ZIP_DEFLATED) -> bytes:
+    """Return a compressed ``.npz`` without clock or machine in it; ``method`` is one of zipfile's."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, array in arrays.items():
@@ -141,43 +150,18 @@ def pack_arrays(arrays: dict[str, np.ndarray]) -> bytes:
             np.lib.format.write_array(content, array, allow_pickle=False)
             entry = zipfile.ZipInfo(f"{name}.npy")
             entry.create_system = 3
-            archive.writestr(entry, content.getvalue(), zipfile.ZIP_DEFLATED, 9)
+            archive.writestr(entry, content.getvalue(), method, 9)
     return buffer.getvalue()
 
 
-def make_rules(
-    labels: tuple[Label, ...], gate: np.ndarray, share: np.ndarray, calibration: np.ndarray, evidence: np.ndarray
-) -> Rules:
-    """Return Rules for these classes."""
+def make_rules(labels: tuple[Label, ...], **tuned: np.ndarray) -> Rules:
+    """Return Rules for these classes; ``tuned`` are the arrays of TUNED."""
     app, kind, also = (np.array([getattr(one, what) for one in labels], np.uint8) for what in ("app", "kind", "also"))
-    return Rules(app, kind, also, gate, share, calibration, evidence)
-
-
-def default_folder() -> Path:
-    """Return the folder of the bundle used when none is named.
-
-    Raises
-    ------
-    ModelError
-        When there is none; the message names every place looked at.
-    """
-    package = Path(__file__).parents[1]
-    chosen = os.environ.get(VARIABLE)
-    places = [
-        *([Path(chosen)] if chosen else []),
-        package.parent / "models" / DEFAULT_NAME,
-        package / "models" / DEFAULT_NAME,
-        Path(sys.prefix) / "share" / "flowclass" / "models" / DEFAULT_NAME,
-    ]
-    for place in places[:1] if chosen else places:
-        if (place / MANIFEST).is_file():
-            return place
-    looked = ", ".join(str(place) for place in (places[:1] if chosen else places))
-    raise ModelError(f"no model bundle found (looked in {looked}); set {VARIABLE} or train one")
+    return Rules(app, kind, also, *(tuned[name] for name in TUNED))
 
 
 def load_default() -> ModelBundle:
-    """Return the shipped bundle, or the one that FLOWCLASS_MODEL names."""
+    """Return the bundle used when none is named (``model.choice``)."""
     return ModelBundle.load(default_folder())
 
 

@@ -9,10 +9,13 @@ import numpy as np
 
 from flowclass.model.decision import CALIBRATION_POINTS, TRUSTS, Rules
 from flowclass.model.forest import Forest
+from flowclass.model.norms import Norms
 
 LARGEST_DEPTH = 64
 LARGEST_TREES = 10_000
 LARGEST_CLASSES = 64
+#: Candidates are a set of 64 bits over App.
+LARGEST_APPS = 64
 
 
 def _require(condition: bool | np.bool_, message: str) -> None:
@@ -61,8 +64,26 @@ def check_rules(rules: Rules, classes: int) -> None:
         ("share", (classes,)),
         ("calibration", (classes + 1, CALIBRATION_POINTS)),
         ("evidence", (TRUSTS,)),
+        ("possible", (classes,)),
     ):
         values = getattr(rules, name)
         _require(values.shape == shape, f"{name} has shape {values.shape}, expected {shape}")
         # A gate above 1 is one that nothing passes.
-        _require(_within(values, 0.0, 2.0 if name in ("gate", "share") else 1.0), f"{name} is out of range")
+        most = 2.0 if name in ("gate", "share", "possible") else 1.0
+        _require(_within(values, 0.0, most), f"{name} is out of range")
+    _require(rules.prefer.ndim == 1 and len(rules.prefer) <= LARGEST_APPS, "prefer is no list by application")
+    _require(_within(rules.prefer, 0, LARGEST_APPS - 1), "prefer names no application")
+
+
+def check_norms(norms: Norms, classes: int, features: int) -> None:
+    """Raise ValueError unless the norms are ordered, finite and of this model's shape."""
+    for name in ("low", "high"):
+        values = getattr(norms, name)
+        _require(values.shape == (classes, features), f"{name} has shape {values.shape}")
+        _require(np.all(np.isfinite(values)), f"{name} is not finite")
+    _require(np.all(norms.low <= norms.high), "what is usual ends before it begins")
+    bins = norms.shares.shape[-1]
+    _require(norms.edges.shape == (features, bins - 1), f"edges have shape {norms.edges.shape} for {bins} bins")
+    _require(norms.shares.shape == (features, bins), f"shares have shape {norms.shares.shape}")
+    _require(np.all(np.isfinite(norms.edges)) and np.all(np.diff(norms.edges, axis=1) >= 0), "edges are out of order")
+    _require(_within(norms.shares, 0.0, 1.0), "a share lies outside 0 to 1")

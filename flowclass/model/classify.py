@@ -11,6 +11,7 @@ from flowclass.features.row import FEATURE_COUNT
 from flowclass.model.bundle import ModelBundle
 from flowclass.model.decision import classify_flows
 from flowclass.model.forest import predict
+from flowclass.model.norms import weigh_flows
 from flowclass.model.verdict import VERDICT
 
 
@@ -26,6 +27,7 @@ class Classifier:
         self.bundle = bundle
         self._verdicts = np.zeros(0, VERDICT)
         self._probabilities = np.zeros((0, len(bundle.labels)), np.float32)
+        self._weights = np.zeros(FEATURE_COUNT, np.float32)
 
     def classify(self, flows: np.ndarray, features: np.ndarray) -> np.ndarray:
         """Return VERDICT[n], one row a flow, valid until the next call.
@@ -41,7 +43,9 @@ class Classifier:
             self._probabilities = np.zeros((len(features), len(self.bundle.labels)), np.float32)
         verdicts = self._verdicts[: flows.size]
         probabilities = self._probabilities[: len(features)]
-        classify_flows(self.bundle.forest, self.bundle.rules, flows, features, probabilities, verdicts)
+        forest, rules, norms = self.bundle.forest, self.bundle.rules, self.bundle.norms
+        classify_flows(forest, rules, flows, features, probabilities, verdicts)
+        weigh_flows(forest, rules, norms, flows, features, probabilities, self._weights, verdicts)
         return verdicts
 
     def probabilities(self, features: np.ndarray) -> np.ndarray:

@@ -2,8 +2,9 @@
 
 Evidence of an application decides first, then that of another flow of its socket or host. For the rest, two questions
 in turn: *is it a call* (the probabilities of all call classes together pass the gate of the likeliest one), then
-*whose* (that class holds enough of them). A call of no clear owner is called ``rtp`` or ``webrtc`` with its
-candidates; what passes no gate is ``unknown``.
+*whose* (the classes of that application hold enough of them). A call of no clear owner is called ``rtp`` or
+``webrtc``; what passes no gate is ``unknown``. The candidates of a model's verdict are a conformal set: every class
+whose share of the call probability is not below what all but a few held-out flows of it have (``training.conformal``).
 """
 
 from __future__ import annotations
@@ -18,9 +19,6 @@ from flowclass.record.verdict import App, DecidedBy, Kind, Link
 
 #: Points of a calibration curve, evenly from 0 to 1.
 CALIBRATION_POINTS = 33
-#: A label stays possible when it holds this share of the call classes' probability.
-CANDIDATE_SHARE = 0.15
-
 #: Entries of ``Rules.evidence``, and where those of Link stand.
 TRUSTS, TRUST_LINK = 5, 2
 #: Stream packets that make a flow media; fewer are a probe.
@@ -44,9 +42,11 @@ class Rules(NamedTuple):
     kind: Any  #: uint8[classes]
     also: Any  #: uint8[classes], look-alike or UNKNOWN
     gate: Any  #: float32[classes], least probability of being a call (of being no call for the class other)
-    share: Any  #: float32[classes], least share of the call probability to be named
+    share: Any  #: float32[classes], least share of the call probability that its application needs to be named
     calibration: Any  #: float32[classes + 1, CALIBRATION_POINTS]; the last row is for calls without a name
     evidence: Any  #: float32[TRUSTS], confidence by Strength, then of correlation by Link (HOST, SOCKET)
+    possible: Any  #: float32[classes], least share of the call probability at which a class stays a candidate
+    prefer: Any  #: uint8[apps], by App: the look-alike to say in its place where both are candidates, UNKNOWN for none
 
 
 @kernel
@@ -75,21 +75,54 @@ def _say(verdict: Any, app: int, kind: int, confidence: float, decided_by: int, 
 
 
 @kernel
+def is_call_class(rules: Any, c: int) -> Any:
+    """Whether a class is part of a call."""
+    kind = int64(rules.kind[c])
+    return kind == _MEDIA or kind == _SIGNALLING
+
+
+@kernel
+def app_probability(rules: Any, probabilities: Any, app: int) -> float:
+    """Return the probability of an application: of its media and its signalling together."""
+    total = 0.0
+    for c in range(probabilities.shape[0]):
+        if is_call_class(rules, c) and int64(rules.app[c]) == app:
+            total += probabilities[c]
+    return total
+
+
+@kernel
+def likeliest_call(rules: Any, probabilities: Any) -> int:
+    """Return the likeliest class of the likeliest application, -1 when no class is a call."""
+    best = -1
+    best_app = 0.0
+    for c in range(probabilities.shape[0]):
+        if not is_call_class(rules, c):
+            continue
+        this_app = app_probability(rules, probabilities, int64(rules.app[c]))
+        if best < 0 or this_app > best_app or (this_app == best_app and probabilities[c] > probabilities[best]):
+            best = c
+            best_app = this_app
+    return best
+
+
+@kernel
 def _judge_call(rules: Any, probabilities: Any, best: int, calls: float, verdict: Any, packet: int) -> None:
     """Name the call whose likeliest class is ``best``, or say that it has no clear owner."""
     candidates = np.uint64(0)
     media = 0.0
     for c in range(probabilities.shape[0]):
-        kind = int64(rules.kind[c])
-        if kind != _MEDIA and kind != _SIGNALLING:
+        if not is_call_class(rules, c):
             continue
-        if kind == _MEDIA:
+        if int64(rules.kind[c]) == _MEDIA:
             media += probabilities[c]
-        if probabilities[c] >= CANDIDATE_SHARE * calls:
+        if probabilities[c] >= rules.possible[c] * calls:
             candidates |= app_bit(int64(rules.app[c])) | app_bit(int64(rules.also[c]))
-    if probabilities[best] >= rules.share[best] * calls:
-        confidence = calibrated(rules.calibration[best], probabilities[best])
+    held = app_probability(rules, probabilities, int64(rules.app[best]))
+    if held >= rules.share[best] * calls:
+        confidence = calibrated(rules.calibration[best], held)
         _say(verdict, int64(rules.app[best]), int64(rules.kind[best]), confidence, _MODEL, packet)
+        candidates |= app_bit(int64(rules.also[best]))
     else:
         confidence = calibrated(rules.calibration[probabilities.shape[0]], calls)
         is_media = 2.0 * media >= calls
@@ -108,15 +141,12 @@ def judge_row(rules: Any, probabilities: Any, verdict: Any, packet: int) -> None
     verdict : VERDICT record, overwritten
     packet : packets of the flow, recorded as the place of the decision
     """
-    best_call = -1
+    best_call = likeliest_call(rules, probabilities)
     best_other = -1
     calls = 0.0
     for c in range(probabilities.shape[0]):
-        kind = int64(rules.kind[c])
-        if kind == _MEDIA or kind == _SIGNALLING:
+        if is_call_class(rules, c):
             calls += probabilities[c]
-            if best_call < 0 or probabilities[c] > probabilities[best_call]:
-                best_call = c
         elif best_other < 0 or probabilities[c] > probabilities[best_other]:
             best_other = c
     if best_call >= 0 and calls >= rules.gate[best_call]:
@@ -152,6 +182,15 @@ def _prefer_resolved(flow: Any, verdict: Any) -> None:
             _say(verdict, _OTHER, _NOT_VOIP, verdict["confidence"], _MODEL, int64(verdict["decided_at_packet"]))
     elif verdict["candidates"] & app_bit(resolved):
         verdict["app"] = resolved
+
+
+@kernel
+def _prefer_of_its_time(rules: Any, flow: Any, verdict: Any) -> None:
+    """Say the look-alike that the bundle prefers: an archive's Skype is no Teams. A resolved name goes before it."""
+    app = int64(verdict["app"])
+    preferred = int64(rules.prefer[app]) if app < rules.prefer.shape[0] else _UNKNOWN
+    if preferred != _UNKNOWN and int64(flow["resolved_app"]) != app and verdict["candidates"] & app_bit(preferred):
+        verdict["app"] = preferred
 
 
 @kernel
@@ -191,6 +230,7 @@ def judge_flow(rules: Any, flow: Any, probabilities: Any, verdict: Any) -> None:
     app = int64(flow["app"])
     if app != _UNKNOWN and app != _RTP and app != _WEBRTC:
         _say_evidence(rules, flow, verdict)
+        _prefer_of_its_time(rules, flow, verdict)
         return
     row = int64(flow["features_row"])
     packet = int64(flow["packets"][0]) + int64(flow["packets"][1])
@@ -205,6 +245,7 @@ def judge_flow(rules: Any, flow: Any, probabilities: Any, verdict: Any) -> None:
         _say_correlation(rules, flow, verdict, packet)
     elif app != _UNKNOWN and not is_name(int64(verdict["app"])):
         _say_evidence(rules, flow, verdict)
+    _prefer_of_its_time(rules, flow, verdict)
 
 
 @entry

@@ -1,4 +1,4 @@
-"""Host module: why the model said so: what each feature added to the probability of a class, exactly.
+"""Host module: why the model said so: what each feature added to the probability of a class, and what is usual for it.
 
 Walking down a tree, the share of a class changes from node to node; each change is booked on the feature that was
 asked (Saabas 2014, "Interpreting random forests"). Mean share at the roots + all contributions = the forest's answer.
@@ -13,6 +13,8 @@ import numpy as np
 from flowclass.features.row import FEATURE_NAMES
 from flowclass.model.bundle import ModelBundle
 
+NAN = float("nan")
+
 
 class Contribution(NamedTuple):
     """One feature's part in a class probability."""
@@ -20,6 +22,8 @@ class Contribution(NamedTuple):
     feature: str
     value: float  #: the flow's value
     weight: float  #: what it added to the probability, negative when it spoke against
+    low: float  #: nine in ten flows of the class have as much or more
+    high: float  #: nine in ten flows of the class have as much or less
 
 
 class Explanation(NamedTuple):
@@ -58,8 +62,12 @@ def explain_row(bundle: ModelBundle, features: np.ndarray, label: str | None = N
     place = names.index(label) if label is not None else int(totals.argmax())
     mine = weights[:, place]
     order = [int(k) for k in np.argsort(-np.abs(mine), kind="stable") if mine[k] != 0]
-    parts = [Contribution(FEATURE_NAMES[k], float(features[k]), float(mine[k])) for k in order[:most]]
+    low, high = bundle.norms.low[place], bundle.norms.high[place]
+    parts = [
+        Contribution(FEATURE_NAMES[k], float(features[k]), float(mine[k]), float(low[k]), float(high[k]))
+        for k in order[:most]
+    ]
     rest = float(mine[order[most:]].sum())
     if rest:
-        parts.append(Contribution("(others)", float("nan"), rest))
+        parts.append(Contribution("(others)", NAN, rest, NAN, NAN))
     return Explanation(names[place], float(totals[place]), float(base[place]), parts)

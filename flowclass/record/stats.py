@@ -23,6 +23,8 @@ STATS_FIELDS = (
     Field("streams_confirmed", "u8", "media streams recognised", "stream"),
     Field("streams_refused", "u8", "media streams not followed: the pool was full", "stream"),
     Field("hellos_refused", "u8", "split TLS hellos not joined: no buffer was free", "hello"),
+    Field("labels_firmed", "u8", "flows of plain RTP or WebRTC that evidence then named", "flow"),
+    Field("labels_changed", "u8", "times that evidence for another application replaced a flow's name", "label"),
     Field("model_rows", "u8", "flows handed to the model", "flow"),
 )
 

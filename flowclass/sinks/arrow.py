@@ -25,7 +25,7 @@ from flowclass.sinks.columns import (
 )
 from flowclass.sinks.format import Format, Marks, reason_names
 from flowclass.sinks.text import CONFIDENCE_SCALE, NS_PER_S
-from flowclass.sinks.values import NO_VALUE, Value, values_of
+from flowclass.sinks.values import NO_VALUE, Value, model_words, values_of
 
 _COUNTRIES = {Column.SRC_COUNTRY: 0, Column.DST_COUNTRY: 1}
 _ASNS = {Column.SRC_ASN: 0, Column.DST_ASN: 1}
@@ -114,7 +114,10 @@ class ArrowFlows:
             Column.CONFIDENCE: values[Value.CONFIDENCE] / CONFIDENCE_SCALE,
             Column.CANDIDATES: self._listed(verdicts["candidates"], APP_NAMES),
             Column.DECIDED_BY: self._named(verdicts["decided_by"], DECIDED_BY_NAMES),
-            Column.REASONS: self._listed(flows["reasons"], self._reason_names),
+            Column.REASONS: self._listed(
+                np.concatenate([flows["reasons"].astype(np.uint32), model_words(verdicts["signs"])], axis=1),
+                self._reason_names,
+            ),
             Column.VOICE_LIKE_S: pa.array(values[Value.VOICE_LIKE_S], mask=values[Value.VOICE_LIKE_S] == NO_VALUE),
         }
         if self._enrichment is not None:

@@ -14,13 +14,11 @@ from flowclass.jit import entry, kernel
 from flowclass.record.packet import TUNNEL_PATH_LENGTH, TunnelKind
 from flowclass.sinks.community import has_community_id, put_community_id
 from flowclass.sinks.text import put_address, put_bytes, put_decimal, put_hex, put_hex64, put_ratio, put_seconds
-from flowclass.sinks.values import Value
+from flowclass.sinks.values import WORD_BITS, Value
 
 #: First words of a format: no value, marks around and between the items of a list; then the prefixes.
 NULL, LIST_OPEN, LIST_SEPARATOR, LIST_CLOSE = range(4)
 PREFIX = 4
-#: Bits of one word of a bit set.
-WORD_BITS = 32
 SLASH, COLON, ZERO, LETTER_X, PLUS = 47, 58, 48, 120, 43
 
 

@@ -145,7 +145,9 @@ FLOW_COLUMNS: dict[Column, ColumnDoc] = {
         "packet of the flow, from 1, at which the verdict stood; 0 while it does not", _COUNT
     ),
     Column.REASONS: ColumnDoc(
-        "evidence seen, as application.reason; `flowclass explain` puts it in words",
+        "evidence seen, as application.reason; of a model's verdict also the features that spoke loudest for it, as "
+        "model.feature-state, where the state is usual for the class said, or low or high beside it; "
+        "`flowclass explain` puts both in words",
         {"type": "array", "items": {"type": "string", "pattern": "^[a-z0-9-]+\\.[a-z0-9-]+$"}},
     ),
     Column.VOICE_LIKE_S: ColumnDoc(

@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 
 from flowclass.apps._fused import APPS, REASONS
+from flowclass.features.row import FEATURE_NAMES
+from flowclass.model.norms import STATE_NAMES
 from flowclass.networks.geo import COUNTRY_CODES
 from flowclass.record.packet import TunnelKind
 from flowclass.record.verdict import APP_NAMES, DECIDED_BY_NAMES, KIND_NAMES
-from flowclass.sinks.column import PREFIX, WORD_BITS, Form, render_column, weave
+from flowclass.sinks.column import PREFIX, Form, render_column, weave
 from flowclass.sinks.columns import CLIENT_NAMES, END_REASON_NAMES, SCHEMA_VERSION, Column
-from flowclass.sinks.values import Value
+from flowclass.sinks.values import MODEL_WORDS, WORD_BITS, Value
 
 #: Rows rendered at a time: their columns stay in the second-level cache.
 CHUNK_ROWS = 1024
@@ -64,6 +66,16 @@ STEPS: dict[Column, tuple[Form, int, str]] = {
 
 
 def reason_names() -> list[str]:
+    """Return the name of every bit of the reasons, "" where a bit has no meaning.
+
+    Those of evidence first, as ``application.reason``; then those of a model's verdict, as ``model.feature-state``.
+    """
+    of_model = [f"model.{name.replace('_', '-')}-{state}" for name in FEATURE_NAMES for state in STATE_NAMES]
+    of_model += [""] * (MODEL_WORDS * WORD_BITS - len(of_model))
+    return evidence_names() + of_model
+
+
+def evidence_names() -> list[str]:
     """Return the name of every bit of ``FLOW["reasons"]`` as ``application.reason``, "" where a bit has no meaning."""
     return [
         f"{APP_NAMES[application.label]}.{reasons[bit].name}" if bit < len(reasons) else ""

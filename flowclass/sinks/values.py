@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 
 from flowclass.apps._fused import REASON_WORDS
+from flowclass.features.row import FEATURE_COUNT
 from flowclass.flow.record import NO_VOICE
+from flowclass.model.norms import STATES
 from flowclass.record.packet import TUNNEL_PATH_LENGTH
 from flowclass.record.verdict import App
 from flowclass.sinks.text import CONFIDENCE_SCALE
@@ -59,7 +61,11 @@ class Value(IntEnum):
     REASONS = TUNNEL_ID + TUNNEL_PATH_LENGTH
 
 
-VALUES = Value.REASONS + REASON_WORDS
+#: Lines of the reasons of a model's verdict: one bit a feature and state, behind those of evidence.
+MODEL_REASONS = Value.REASONS + REASON_WORDS
+WORD_BITS = 32
+MODEL_WORDS = -(-FEATURE_COUNT * STATES // WORD_BITS)
+VALUES = MODEL_REASONS + MODEL_WORDS
 
 #: Stands for "none" among numbers that are never negative.
 NO_VALUE = NO_VOICE
@@ -117,7 +123,8 @@ def values_of(flows: Any, verdicts: Any) -> Any:
     )
     values[Value.TUNNEL_KIND : Value.TUNNEL_ID] = flows["tunnel_kind"].T
     values[Value.TUNNEL_ID : Value.REASONS] = flows["tunnel_id"].T
-    values[Value.REASONS :] = flows["reasons"].T
+    values[Value.REASONS : MODEL_REASONS] = flows["reasons"].T
+    values[MODEL_REASONS:] = model_words(verdicts["signs"]).T
     return values
 
 
@@ -125,6 +132,16 @@ def client_network(flows: Any) -> Any:
     """Return uint16[n]: the number of the client's network of FLOW[n], 0 for other."""
     sides = [np.zeros(len(flows), np.uint16), flows["network"][:, 0], flows["network"][:, 1]]
     return np.choose(flows["client"], sides)
+
+
+def model_words(signs: Any) -> Any:
+    """Return uint32[n, MODEL_WORDS]: the bits of ``VERDICT["signs"]``, uint16[n, WEIGHED]."""
+    words = np.zeros((len(signs), MODEL_WORDS), np.uint32)
+    for mine in signs.T:
+        row = np.flatnonzero(mine)
+        bit = mine[row].astype(np.int64) - 1
+        words[row, bit // WORD_BITS] |= np.uint32(1) << (bit % WORD_BITS).astype(np.uint32)
+    return words
 
 
 def _lesser_first(flows: Any) -> Any:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 from flowclass.model.bundle import ModelBundle
 from flowclass.record.verdict import APP_NAMES, KIND_NAMES
+from flowclass.training.packs import LAST_YEAR, OTHER_YEARS_WEIGHT, Pack
+from flowclass.training.peers.comparison import comparison_of
 from flowclass.training.report import Report
 
+TABLE = "table.npz"
 HEAD = """# Model card: {name}
 
 A random forest of {trees} trees over {features} features of a flow: sizes, gaps, the order of the first packets, RTP
@@ -25,30 +31,69 @@ captures cannot be scored that way: its own class, if it has one, rests on that 
 sources that are an application's own marks favour evidence that reads the same marks. The corpus holds few mobile and
 no carrier-scale background captures: expect more false calls there than here, and look at `confidence`.
 
+**Dated.** {dated}
+
+**Candidates.** A verdict of the model lists every application that it cannot rule out: conformal sets, so that 9 of 10
+flows of a class have it among their candidates (measured below). Skype and Teams, WhatsApp and Messenger stand
+together.
+
+**Drift.** `model.npz` holds the distribution of each feature over the training flows that evidence had no name for;
+`flowclass evaluate` on captures of your own names the features that are far from it.
+
 **Gates.** Least probability of being a call, chosen so that at most 1 of 10,000 other flows passes:
 
-| class | gate | share to be named |
+| class | gate | share its application needs to be named |
 |---|---:|---:|
 {gates}
 
-**Again.** `flowclass train --table {name}/table.npz` gives the same bundle from the table beside it. The table has no
+**Again.** `{again}` gives the same bundle from the table {where}. The table has no
 address, port or time in it; groups are named by their public capture.
 
 """
+#: What evaluate --peer --write leaves beside the card, for the card to show.
+PEERS = "peers.json"
 
 
-def card_of(bundle: ModelBundle, report: Report) -> str:
-    """Return the text of MODEL_CARD.md."""
+def card_of(bundle: ModelBundle, report: Report, pack: Pack, folder: Path) -> str:
+    """Return the text of MODEL_CARD.md; what ``peers.json`` in the folder says of other classifiers is part of it."""
     rules = bundle.rules
     gates = "\n".join(
-        f"| {APP_NAMES[app]}:{KIND_NAMES[kind]} | {gate:.2f} | {share:.2f} |"
+        f"| {APP_NAMES[app]}:{KIND_NAMES[kind]} | {gate:.2f} | {f'{share:.2f}' if share <= 1 else 'never named'} |"
         for app, kind, gate, share in zip(rules.app, rules.kind, rules.gate, rules.share, strict=True)
     )
+    name = bundle.name
     head = HEAD.format(
-        name=bundle.name,
+        name=name,
         trees=len(bundle.forest.roots),
         features=report.facts["features"],
         classes=", ".join(f"`{label}`" for label in bundle.labels),
         gates=gates,
+        dated=dated(pack),
+        again=f"flowclass train {'--packs --out models' if pack.name else f'--table {name}/{TABLE} --out {name}'}",
+        where="that all packs share" if pack.name else "beside it",
     )
-    return head + report.to_markdown().replace("# Model", "# Scores of model", 1).replace("# ", "## ", 1)
+    body = report.to_markdown().replace("# Model", "# Scores of model", 1).replace("# ", "## ", 1)
+    return head + body + "\n".join(peer_lines(folder / PEERS))
+
+
+def dated(pack: Pack) -> str:
+    """Return a sentence about the years of a pack."""
+    if not pack.name:
+        return "No: every year of the training captures weighs the same."
+    return (
+        f"{pack.doc[0].upper()}{pack.doc[1:]}. Captures of {pack.since} to {min(pack.until, LAST_YEAR)} weigh most in "
+        f"training, those of other years {OTHER_YEARS_WEIGHT:g} as much."
+    )
+
+
+def peer_lines(path: Path) -> list[str]:
+    """Return the section on other classifiers; nothing where they were not asked."""
+    if not path.is_file():
+        return []
+    found = comparison_of(json.loads(path.read_text()))
+    head = ["", "## Other classifiers on the same flows", ""]
+    why = (
+        "`flowclass evaluate --corpus DIR --peer nfstream --peer ndpi`; what counts as right is in "
+        "docs/how-to/evaluate.md. Only captures that hold call media; a five-tuple counts once."
+    )
+    return [*head, why, "", *found.to_markdown(), ""]

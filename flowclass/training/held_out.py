@@ -12,6 +12,7 @@ from flowclass.model.bundle import ModelBundle
 from flowclass.model.classify import Classifier
 from flowclass.training.classes import Classes, classes_of, folds_of, row_weights
 from flowclass.training.fit import FOLDS, fit_forest, spread_classes
+from flowclass.training.packs import pack_named
 from flowclass.training.table import Table
 
 
@@ -32,7 +33,9 @@ def honest_probabilities(bundle: ModelBundle, data: Table, trained_on: Table | N
     shared = set(data.groups) & set(trained_on.groups) if trained_on is not None else set()
     if trained_on is None or not shared:
         return out, 0
-    classes = classes_of(trained_on)
+    pack = pack_named(bundle.name)
+    trained_on = pack.weighed(trained_on)
+    classes = pack.named(classes_of(trained_on))
     if classes.labels != bundle.labels:
         return out, 0
     fold_of_group = _fold_of_group(trained_on, classes)

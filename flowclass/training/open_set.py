@@ -15,7 +15,8 @@ from flowclass.model.labels import parse_label
 from flowclass.record.verdict import APP_NAMES, App, Kind
 from flowclass.training.classes import MICROSOFT, Classes, row_weights
 from flowclass.training.fit import fit_forest, spread_classes
-from flowclass.training.score import NAMELESS, PAIRS, is_wrong_name, verdicts_of
+from flowclass.training.rightness import NAMELESS, PAIRS, is_wrong_name
+from flowclass.training.score import verdicts_of
 from flowclass.training.table import Table
 
 #: Applications whose name is a protocol's: there is nothing to mistake them for.

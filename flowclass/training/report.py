@@ -7,10 +7,57 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from flowclass.model.labels import parse_label
+from flowclass.record.verdict import APP_NAMES, App
+from flowclass.training.classes import Classes
+from flowclass.training.fit import Coverage
 from flowclass.training.open_set import LeftOut
 from flowclass.training.score import Figure, Score, as_json
+from flowclass.training.table import Table
 
 REPORT = "report.json"
+
+
+@dataclass(frozen=True)
+class ClassFacts:
+    """The recordings behind one class.
+
+    Attributes
+    ----------
+    label : the class
+    groups, flows : capture groups, and flow records of whole captures
+    years : of the first and the last of its groups whose year is known, 0 for none
+    labels : labels of the flows in it, each with its groups: a pooled class has several
+    scored : whether it could be scored held out, which takes two groups
+    """
+
+    label: str
+    groups: int
+    flows: int
+    years: tuple[int, int]
+    labels: dict[str, int]
+    scored: bool
+
+
+def class_facts(table: Table, classes: Classes) -> list[ClassFacts]:
+    """Return what stands behind each class."""
+    rows = table.rows
+    year = table.year_of_row()
+    found = []
+    for k, label in enumerate(classes.labels):
+        mine = (classes.of_row == k) & (rows["features_row"] >= 0)
+        whole = mine & (rows["view"] == 0)
+        known = year[mine & (year > 0)]
+        parts = {
+            table.labels[place]: len(np.unique(rows["group"][mine & (rows["label"] == place)]))
+            for place in np.unique(rows["label"][mine])
+        }
+        groups = len(np.unique(rows["group"][mine]))
+        span = (int(known.min()), int(known.max())) if len(known) else (0, 0)
+        found.append(ClassFacts(str(label), groups, int(whole.sum()), span, parts, groups > 1))
+    return found
 
 
 @dataclass(frozen=True)
@@ -24,6 +71,9 @@ class Report:
     scores : one a way of judging; the first is the product's
     bundle : folder of the bundle written, None for an evaluation
     left_out : what is said of applications that were left out of training
+    classes : the recordings behind each class
+    coverage : of the conformal candidate sets
+    drift : features whose distribution is far from the bundle's reference, with their stability index
     """
 
     title: str
@@ -31,12 +81,21 @@ class Report:
     scores: list[Score]
     bundle: Path | None = field(default=None, compare=False)
     left_out: list[LeftOut] = field(default_factory=list)
+    classes: list[ClassFacts] = field(default_factory=list)
+    coverage: Coverage | None = None
+    drift: list[tuple[str, float]] = field(default_factory=list)
 
     def to_json(self) -> str:
         """Return the report as JSON; the same scores give the same text."""
         content = {"title": self.title, "facts": self.facts, "scores": [as_json(one) for one in self.scores]}
         if self.left_out:
             content["left_out"] = [asdict(one) for one in self.left_out]
+        if self.classes:
+            content["classes"] = [asdict(one) for one in self.classes]
+        if self.coverage is not None:
+            content["coverage"] = asdict(self.coverage)
+        if self.drift:
+            content["drift"] = dict(self.drift)
         return json.dumps(content, indent=1, sort_keys=True) + "\n"
 
     def to_markdown(self) -> str:
@@ -45,6 +104,7 @@ class Report:
         lines += [f"- {name}: {value}" for name, value in self.facts.items()]
         lines += ["", "## Call flows, whole captures", ""]
         lines += _whole_table(self.scores)
+        lines += _delay_lines(self.scores[0])
         lines += ["", "## All media flows, by view", ""]
         lines += _media_table(self.scores)
         lines += ["", "## Media flows by application and view (product, share right)", ""]
@@ -58,8 +118,23 @@ class Report:
                 "",
             ]
             lines += _left_out_table(self.left_out)
-        lines += ["", "## What was said (product, whole captures)", "", "| said | flows | right |", "|---|---:|---:|"]
-        lines += [f"| {name} | {n} | {share:.2%} |" for name, (n, share) in self.scores[0].precision.items()]
+        lines += ["", "## What was said (product, whole captures)", ""]
+        lines += ["| said | groups | flows | right |", "|---|---:|---:|---:|"]
+        said = [one for one in self.scores[0].said if one.view == "whole"]
+        lines += [f"| {one.name} | {one.groups} | {one.flows} | {one.right:.2%} |" for one in said]
+        lines += ["", "## Calibration, whole captures", ""]
+        lines += _reliability_table(self.scores)
+        if self.coverage is not None:
+            lines += ["", "## Candidate sets of the model", ""]
+            lines += _coverage_lines(self.coverage)
+        lines += ["", "## Known confusions of the model alone (whole captures)", ""]
+        lines += _confusion_lines(self.scores[1] if len(self.scores) > 1 else self.scores[0])
+        if self.classes:
+            lines += ["", "## Recordings behind each class", ""]
+            lines += _class_table(self.classes)
+        if self.drift:
+            lines += ["", "## Features far from the reference (population stability index)", ""]
+            lines += [f"- {name}: {index:.2f}" for name, index in self.drift]
         return "\n".join(lines) + "\n"
 
 
@@ -136,3 +211,70 @@ def _left_out_table(left_out: list[LeftOut]) -> list[str]:
     total = sum(one.flows for one in left_out)
     honest = sum(one.flows * one.honest for one in left_out) / max(total, 1)
     return [*lines, f"| all | {total} | {honest:.1%} | |"]
+
+
+def _delay_lines(score: Score) -> list[str]:
+    told = next((one for one in score.delays if one.name == "all"), None)
+    if told is None:
+        return []
+    return [
+        "",
+        f"Packets until the right verdict stood, of {told.flows} media flows decided by evidence: median "
+        f"{told.median:g}, nine in ten by packet {told.most:g}.",
+    ]
+
+
+def _reliability_table(scores: list[Score]) -> list[str]:
+    lines = ["| judged by | confidence | flows | mean confidence | right |", "|---|---|---:|---:|---:|"]
+    for score in scores:
+        lines += [
+            f"| {score.way} | {one.low:.1f}–{one.high:.1f} | {one.flows} | {one.confidence:.1%} | {one.right:.1%} |"
+            for one in score.reliability
+        ]
+    return lines
+
+
+def _coverage_lines(coverage: Coverage) -> list[str]:
+    lines = [
+        f"Asked for: {coverage.level:.0%} of the flows of each class have it among their candidates. Measured on "
+        f"{coverage.flows} held-out rows that were taken for calls, quantiles from other groups: {coverage.held:.1%}, "
+        f"with {coverage.size:.1f} classes in a set on average.",
+        "",
+        "| class | rows | held |",
+        "|---|---:|---:|",
+    ]
+    return lines + [f"| {name} | {rows} | {held:.1%} |" for name, (rows, held) in coverage.by_class.items()]
+
+
+#: Confusions of fewer flows than this are left to report.json.
+LEAST_CONFUSED = 2
+
+
+def _confusion_lines(score: Score) -> list[str]:
+    lines = ["| flows of | said to be | flows |", "|---|---|---:|"]
+    for true, told in score.confusion.items():
+        for said, count in sorted(told.items(), key=lambda one: -one[1]):
+            app = true.partition(":")[0]
+            is_named = said.partition(":")[0] not in (app, "unknown", "other", "rtp", "webrtc")
+            if count >= LEAST_CONFUSED and (is_named or (said.startswith(("rtp", "webrtc")) and app == "other")):
+                lines.append(f"| {true} | {said} | {count} |")
+    return lines if len(lines) > 2 else ["None of two flows or more."]
+
+
+def _class_table(classes: list[ClassFacts]) -> list[str]:
+    lines = [
+        "| class | groups | whole flows | years | made of (groups) | scored held out |",
+        "|---|---:|---:|---|---|---|",
+    ]
+    for one in classes:
+        years = "–" if not one.years[1] else "–".join(str(year) for year in sorted(set(one.years)))
+        parts = ", ".join(f"{label} {groups}" for label, groups in sorted(one.labels.items()))
+        scored = "yes" if one.scored else "no: one group"
+        shown = parts if len(one.labels) <= MOST_PARTS else f"{len(one.labels)} labels"
+        lines.append(f"| {one.label} | {one.groups} | {one.flows} | {years} | {shown} | {scored} |")
+    called = {parse_label(label).app for one in classes for label in one.labels if parse_label(label).is_call}
+    untested = [APP_NAMES[app] for app in App if App.SKYPE <= app <= App.WEBEX and app not in called]
+    return [*lines, "", f"Applications without any capture of a call, known by evidence alone: {', '.join(untested)}."]
+
+
+MOST_PARTS = 12

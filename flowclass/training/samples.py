@@ -62,6 +62,7 @@ class TableMaker:
         self._features: list[np.ndarray] = []
         self._labels: dict[str, int] = {}
         self._groups: dict[str, int] = {}
+        self._years: list[int] = []
         self._flows = 0
         self.unlabelled = 0
 
@@ -84,6 +85,8 @@ class TableMaker:
         """
         frames = frames if frames is not None else read_frames(str(capture.path))
         group = self._groups.setdefault(capture.group, len(self._groups))
+        self._years += [0] * (len(self._groups) - len(self._years))
+        self._years[group] = max(self._years[group], capture.year)
         numbers: dict[FlowKey, int] = {}
         for view in views:
             place = VIEW_NAMES.index(view.name)
@@ -126,6 +129,8 @@ class TableMaker:
                 int(flow["linked_also"]),
                 int(flow["link"]),
                 int(flow["stream_packets"].sum()) > 0,
+                bool(flow["packets"].min() > 0),
+                int(flow["decided_at_packet"]) if flow["app"] else 0,
             )
         )
         if has_features:
@@ -135,7 +140,8 @@ class TableMaker:
         """Return the table of all captures added."""
         features = np.array(self._features, np.float32).reshape(-1, FEATURE_COUNT)
         rows = np.array(self._rows, ROW) if self._rows else np.zeros(0, ROW)
-        return Table(rows, rounded(features), tuple(self._labels), tuple(self._groups), VIEW_NAMES, corpus)
+        vocabularies = (tuple(self._labels), tuple(self._groups), VIEW_NAMES)
+        return Table(rows, rounded(features), *vocabularies, corpus, tuple(self._years))
 
 
 def table_of(corpus: Path, progress: Progress = quiet) -> Table:

@@ -10,19 +10,25 @@ import numpy as np
 from flowclass.flow.record import FLOW
 from flowclass.model.bundle import make_rules
 from flowclass.model.decision import STREAM_PACKETS, TRUST_LINK, TRUSTS, Rules, judge_flows
-from flowclass.model.labels import Label, parse_label
+from flowclass.model.labels import parse_label
 from flowclass.model.verdict import VERDICT
 from flowclass.record.verdict import App, Kind, Link
-from flowclass.training.classes import MICROSOFT, Classes
+from flowclass.training.classes import Classes
 from flowclass.training.fit import Tuning
+from flowclass.training.measure import (
+    Bin,
+    Delay,
+    Said,
+    calibration_error,
+    confusion_of,
+    delays_of,
+    name_of,
+    names_said,
+    precision_of,
+    reliability,
+)
+from flowclass.training.rightness import NAMELESS, is_call, is_wrong_name, right_of
 from flowclass.training.table import Table
-
-#: Names of media that no application can be read from; right for SIP's media too (corpus README).
-NAMELESS = (App.RTP, App.WEBRTC)
-#: Look-alikes beside Skype and Teams: right under either name when both are candidates (FACTS §1.4).
-PAIRS = {App.WHATSAPP: App.MESSENGER, App.MESSENGER: App.WHATSAPP}
-#: Bins of confidence in which the expected calibration error is measured.
-CALIBRATION_BINS = 10
 
 
 @dataclass(frozen=True)
@@ -62,23 +68,38 @@ class Score:
     way : ``product`` (evidence, correlation, model), ``model`` alone or ``neighbours`` (the baseline)
     figures : of call flows, by application and kind
     media : all media flows together, one Figure a view
-    precision : by application and kind said, over whole captures: flows, share right
+    said : by application and kind said, under each view
     false_calls : by view: other flows scored, those said to be calls
-    calibration_error : expected calibration error over whole captures, verdicts of ``unknown`` left out (Naeini et al.,
-        AAAI 2015)
+    reliability : bins of confidence over whole captures, verdicts of ``unknown`` left out
+    calibration_error : mean distance of confidence from the share right over these bins, weighed by flows (expected
+        calibration error; Naeini et al., AAAI 2015)
+    delays : packets until a right verdict by evidence stood, of whole media flows, by application and for all
+    confusion : what flows of each application and kind were said to be, whole captures
     """
 
     way: str
     figures: list[Figure]
     media: list[Figure]
-    precision: dict[str, tuple[int, float]]
+    said: list[Said]
     false_calls: dict[str, tuple[int, int]]
+    reliability: list[Bin]
     calibration_error: float
+    delays: list[Delay]
+    confusion: dict[str, dict[str, int]]
 
 
-def rules_of(classes: Classes, tuning: Tuning, evidence: np.ndarray) -> Rules:
-    """Return the decision rules of a tuning."""
-    return make_rules(classes.labels, tuning.gate, tuning.share, tuning.calibration, evidence)
+def rules_of(classes: Classes, tuning: Tuning, evidence: np.ndarray, prefer: np.ndarray | None = None) -> Rules:
+    """Return the decision rules of a tuning; ``prefer`` as in ``model.decision.Rules``, none by default."""
+    none = np.zeros(len(App), np.uint8)
+    return make_rules(
+        classes.labels,
+        gate=tuning.gate,
+        share=tuning.share,
+        calibration=tuning.calibration,
+        evidence=evidence,
+        possible=tuning.possible,
+        prefer=none if prefer is None else prefer,
+    )
 
 
 def verdicts_of(table: Table, rules: Rules, probabilities: np.ndarray, *, with_evidence: bool) -> np.ndarray:
@@ -90,44 +111,17 @@ def verdicts_of(table: Table, rules: Rules, probabilities: np.ndarray, *, with_e
     with_evidence : False to see what the model does alone
     """
     flows = np.zeros(len(table.rows), FLOW)
-    flows["packets"][:, 0] = table.rows["packets"]
+    flows["packets"][:, 0] = table.rows["packets"] - table.rows["answered"]
+    flows["packets"][:, 1] = table.rows["answered"]
     flows["features_row"] = table.rows["features_row"]
     if with_evidence:
         for name in ("app", "kind", "strength", "also", "linked_app", "linked_also", "link"):
             flows[name] = table.rows[name]
+        flows["decided_at_packet"] = table.rows["decided_at"]
         flows["stream_packets"][:, 0] = table.rows["has_stream"] * STREAM_PACKETS
     verdicts = np.zeros(len(flows), VERDICT)
     judge_flows(rules, flows, probabilities, verdicts)
     return verdicts
-
-
-def _as_one(apps: np.ndarray) -> np.ndarray:
-    """Return apps with Skype written as Teams: their media are one stack."""
-    return np.where(np.isin(apps, [int(one) for one in MICROSOFT]), int(App.TEAMS), apps)
-
-
-def right_of(label: Label, app: np.ndarray, kind: np.ndarray, candidates: np.ndarray) -> np.ndarray:
-    """Return which verdicts on flows of one label name the right application.
-
-    The kind is another question: the first packets of a relay are signalling to anybody. A flow that is no call is
-    right when it is not said to be part of one.
-    """
-    if not label.is_call:
-        return ~is_call(kind)
-    said = _as_one(app)
-    right = said == int(_as_one(np.array([label.app]))[0])
-    pair = label.also or PAIRS.get(label.app)
-    if pair:
-        bits = (1 << int(label.app)) | (1 << int(pair))
-        right |= (app == int(pair)) & ((candidates & np.uint64(bits)) == bits)
-    if label.app in (App.SIP, App.RTP) and label.kind == Kind.CALL_MEDIA:
-        right |= np.isin(app, [int(one) for one in (*NAMELESS, App.SIP)])
-    return np.asarray(right)
-
-
-def is_call(kind: np.ndarray) -> np.ndarray:
-    """Return which kinds are part of a call."""
-    return np.asarray((kind == int(Kind.CALL_MEDIA)) | (kind == int(Kind.CALL_SIGNALLING)))
 
 
 def all_right(table: Table, verdicts: np.ndarray) -> np.ndarray:
@@ -171,33 +165,10 @@ def evidence_confidence(table: Table) -> np.ndarray:
     return confidence
 
 
-def _name(label: Label) -> str:
-    app = Label(App.TEAMS, label.kind, App.SKYPE) if label.app in MICROSOFT else Label(label.app, label.kind)
-    return str(app)
-
-
-def is_wrong_name(right: np.ndarray, app: np.ndarray) -> np.ndarray:
-    """Return which verdicts give a call another application's name."""
-    said_none = np.isin(app, [int(one) for one in (App.UNKNOWN, App.OTHER, *NAMELESS)])
-    return np.asarray(~right & ~said_none)
-
-
-def calibration_error(confidence: np.ndarray, right: np.ndarray) -> float:
-    """Return the expected calibration error: mean distance of confidence from the share right, in even bins."""
-    if not len(confidence):
-        return 0.0
-    place = np.minimum((confidence * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
-    gaps = [
-        (place == k).sum() * abs(float(confidence[place == k].mean()) - float(right[place == k].mean()))
-        for k in np.unique(place)
-    ]
-    return float(sum(gaps) / len(confidence))
-
-
 def score(way: str, table: Table, verdicts: np.ndarray) -> Score:
     """Return the figures of verdicts on a table."""
     labels = [parse_label(text) for text in table.labels]
-    names = np.array([_name(label) for label in labels])[table.rows["label"]]
+    names = np.array([name_of(label) for label in labels])[table.rows["label"]]
     true_call = is_true_call(table)
     true_kind = np.array([int(label.kind) for label in labels])[table.rows["label"]]
     said_call = is_call(verdicts["kind"])
@@ -232,14 +203,20 @@ def score(way: str, table: Table, verdicts: np.ndarray) -> Score:
             media.append(figure("all media", view, all_media))
         other = here & ~true_call
         false_calls[view] = (int(other.sum()), int((other & said_call).sum()))
-    whole = (rows["view"] == 0) & said_call
-    said = np.array([_name(Label(App(int(v["app"])), Kind(int(v["kind"])))) for v in verdicts[whole]])
-    precision = {
-        str(name): (int((said == name).sum()), float(right[whole][said == name].mean())) for name in sorted(set(said))
-    }
     told = (rows["view"] == 0) & (verdicts["app"] != 0)
-    error = calibration_error(verdicts["confidence"][told], right[told])
-    return Score(way, figures, media, precision, false_calls, error)
+    bins = reliability(verdicts["confidence"][told], right[told])
+    said = names_said(verdicts)
+    return Score(
+        way,
+        figures,
+        media,
+        precision_of(table, said, said_call, right),
+        false_calls,
+        bins,
+        calibration_error(bins),
+        delays_of(table, names, verdicts, right & (true_kind == int(Kind.CALL_MEDIA))),
+        confusion_of(table, names, said, true_call | said_call),
+    )
 
 
 def as_json(score: Score) -> dict[str, Any]:
@@ -248,7 +225,10 @@ def as_json(score: Score) -> dict[str, Any]:
         "way": score.way,
         "figures": [vars(figure) for figure in score.figures],
         "media": [vars(figure) for figure in score.media],
-        "precision": {name: {"flows": n, "right": share} for name, (n, share) in score.precision.items()},
+        "said": [vars(one) for one in score.said],
         "false_calls": {view: {"other_flows": n, "called": k} for view, (n, k) in score.false_calls.items()},
+        "reliability": [vars(one) for one in score.reliability],
         "calibration_error": score.calibration_error,
+        "delays": [vars(one) for one in score.delays],
+        "confusion": score.confusion,
     }

@@ -36,6 +36,8 @@ ROW_FIELDS = (
     Field("linked_also", "u1", "the look-alike of that"),
     Field("link", "u1", "a Link: what the two flows share"),
     Field("has_stream", "u1", "1 when a media stream was confirmed"),
+    Field("answered", "u1", "1 when packets went both ways"),
+    Field("decided_at", "u4", "packet of the flow at which evidence decided, 0 when it did not"),
 )
 ROW = dtype_of(ROW_FIELDS)
 #: Mantissa bits of a float32 that are kept: three digits are more than any feature is measured to.
@@ -65,6 +67,7 @@ class Table:
     groups : names of capture groups: what is trained on and scored on never share one
     views : names of views
     corpus : sha256 of the corpus it was made from
+    years : the year each group was recorded in (the latest of its captures), 0 for unknown; empty for all unknown
     """
 
     rows: np.ndarray
@@ -73,6 +76,12 @@ class Table:
     groups: tuple[str, ...]
     views: tuple[str, ...]
     corpus: str
+    years: tuple[int, ...] = ()
+
+    def year_of_row(self) -> np.ndarray:
+        """Return int64[rows], the year each row was recorded in, 0 for unknown."""
+        years = np.array(self.years or (0,) * len(self.groups), np.int64)
+        return np.asarray(years[self.rows["group"]]) if len(self.rows) else np.zeros(0, np.int64)
 
     def pack(self) -> bytes:
         """Return the bytes of the table file; they depend on the content only."""
@@ -85,7 +94,8 @@ class Table:
             arrays[name] = np.frombuffer("\n".join(texts).encode(), np.uint8)
         arrays["corpus"] = np.frombuffer(self.corpus.encode(), np.uint8)
         arrays["schema"] = np.frombuffer(SCHEMA_ID.encode(), np.uint8)
-        return pack_arrays(arrays)
+        arrays["years"] = np.array(self.years or (0,) * len(self.groups), np.int16)
+        return pack_arrays(arrays, zipfile.ZIP_LZMA)
 
     def digest(self) -> str:
         """Return the sha256 of the content, whatever library compressed it."""
@@ -94,6 +104,7 @@ class Table:
             digest.update(np.ascontiguousarray(self.rows[field.name]).tobytes())
         digest.update(np.ascontiguousarray(self.features).tobytes())
         digest.update("\n".join((*self.labels, *self.groups, *self.views)).encode())
+        digest.update(np.array(self.years or (0,) * len(self.groups), np.int16).tobytes())
         return digest.hexdigest()
 
     def save(self, path: Path) -> None:
@@ -141,13 +152,16 @@ class Table:
         words = np.stack([arrays["features_low"], arrays["features_high"]], axis=2)
         features = np.ascontiguousarray(words.view(np.float32)[:, :, 0].T)
         vocabulary = [tuple(text(name).split("\n")) for name in ("labels", "groups", "views")]
-        table = cls(rows, features, vocabulary[0], vocabulary[1], vocabulary[2], text("corpus"))
+        years = tuple(arrays["years"].tolist())
+        table = cls(rows, features, vocabulary[0], vocabulary[1], vocabulary[2], text("corpus"), years)
         table.check()
         return table
 
     def check(self) -> None:
         """Raise ValueError when a row points outside the features or a vocabulary."""
         rows = self.rows
+        if len(self.years) not in (0, len(self.groups)):
+            raise ValueError(f"{len(self.years)} years for {len(self.groups)} groups")
         for name, size in (("label", self.labels), ("group", self.groups), ("view", self.views)):
             if len(rows) and int(rows[name].max()) >= len(size):
                 raise ValueError(f"a row names {name} {int(rows[name].max())} of {len(size)}")
@@ -157,3 +171,33 @@ class Table:
             raise ValueError("a row points outside the features")
         if not np.all(np.isfinite(self.features)):
             raise ValueError("a feature is not finite")
+
+
+def joined(first: Table, second: Table) -> Table:
+    """Return one table of the rows of two: a group, label or view of the same name is the same."""
+
+    def places(ours: tuple[str, ...], theirs: tuple[str, ...]) -> tuple[tuple[str, ...], np.ndarray]:
+        names = list(dict.fromkeys((*ours, *theirs)))
+        return tuple(names), np.array([names.index(name) for name in theirs], np.int64)
+
+    labels, label_at = places(first.labels, second.labels)
+    groups, group_at = places(first.groups, second.groups)
+    views, view_at = places(first.views, second.views)
+    rows = second.rows.copy()
+    if len(rows):
+        rows["label"], rows["group"] = label_at[rows["label"]], group_at[rows["group"]]
+        rows["view"] = view_at[rows["view"]]
+        rows["flow"] += first.rows["flow"].max() + 1 if len(first.rows) else 0
+        rows["features_row"][rows["features_row"] >= 0] += len(first.features)
+    years = dict(zip(second.groups, second.years or (0,) * len(second.groups), strict=True))
+    years |= dict(zip(first.groups, first.years or (0,) * len(first.groups), strict=True))
+    corpus = hashlib.sha256(f"{first.corpus}\n{second.corpus}".encode()).hexdigest()
+    return Table(
+        np.concatenate([first.rows, rows]),
+        np.concatenate([first.features, second.features]),
+        labels,
+        groups,
+        views,
+        corpus,
+        tuple(years[name] for name in groups),
+    )

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from flowclass.cli.main import main
-from flowclass.model.bundle import default_folder
+from flowclass.model.choice import default_folder
 from flowclass.training.run import TABLE
 
 
 @pytest.mark.slow
 def test_evaluate__scores_the_shipped_table(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["evaluate", "--quiet", "--table", str(default_folder() / TABLE)]) == 0
+    assert main(["evaluate", "--quiet", "--table", str(default_folder().parent / TABLE)]) == 0
     assert "| whatsapp:call-media |" in capsys.readouterr().out
 
 

@@ -9,6 +9,8 @@ from flowclass.features.row import FEATURE_COUNT
 from flowclass.model.bundle import ModelBundle, make_rules
 from flowclass.model.decision import CALIBRATION_POINTS
 from flowclass.model.labels import parse_label
+from flowclass.model.norms import Norms
+from flowclass.record.verdict import App
 from flowclass.training.forest_arrays import forest_arrays
 
 LABELS = tuple(
@@ -37,9 +39,18 @@ def small_bundle() -> ModelBundle:
     line = np.linspace(0, 1, CALIBRATION_POINTS, dtype=np.float32)
     rules = make_rules(
         LABELS,
-        np.full(4, 0.5, np.float32),
-        np.full(4, 0.5, np.float32),
-        np.tile(line, (5, 1)),
-        np.array([0.0, 0.9, 0.99, 0.7, 0.8], np.float32),
+        gate=np.full(4, 0.5, np.float32),
+        share=np.full(4, 0.5, np.float32),
+        calibration=np.tile(line, (5, 1)),
+        evidence=np.array([0.0, 0.9, 0.99, 0.7, 0.8], np.float32),
+        possible=np.full(4, 0.15, np.float32),
+        prefer=np.zeros(len(App), np.uint8),
     )
-    return ModelBundle("small", LABELS, forest_arrays(fitted()[0]), rules, {"corpus": "made up"})
+    return ModelBundle("small", LABELS, forest_arrays(fitted()[0]), rules, small_norms(), {"corpus": "made up"})
+
+
+def small_norms() -> Norms:
+    """Return norms by which -1 to 1 is usual for every class, and a half of the flows lie above 0."""
+    ones = np.ones((len(LABELS), FEATURE_COUNT), np.float32)
+    halves = np.full((FEATURE_COUNT, 2), 0.5, np.float32)
+    return Norms(-ones, ones, np.zeros((FEATURE_COUNT, 1), np.float32), halves)

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from flowclass.errors import ModelError
 from flowclass.features.row import FEATURE_COUNT, FEATURES
-from flowclass.model.bundle import ARRAY_TYPES, ARRAYS, CARD, MANIFEST, VARIABLE, ModelBundle, load_default, pack_arrays
+from flowclass.model.bundle import ARRAY_TYPES, ARRAYS, CARD, ModelBundle, load_default, pack_arrays
+from flowclass.model.choice import MANIFEST, VARIABLE
 from flowclass.model.forest import predict
 from tests.model.bundles import made_up_rows, small_bundle
 

@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 
 from flowclass.flow.record import FLOW
-from flowclass.model.decision import judge_flows
+from flowclass.model.decision import Rules, judge_flows
 from flowclass.model.verdict import VERDICT
 from flowclass.record.verdict import App, DecidedBy, Kind, Link, Strength
 from tests.model.bundles import small_bundle
 
 RULES = small_bundle().rules
+#: No application holds enough of what two share.
+STRICT = RULES._replace(share=np.full(4, 0.6, np.float32))
 
 
 def bits(*apps: App) -> int:
@@ -19,13 +21,13 @@ def bits(*apps: App) -> int:
     return sum(1 << app for app in apps)
 
 
-def judge(probabilities: list[float], **flow: int | tuple[int, int]) -> np.void:
+def judge(probabilities: list[float], *, rules: Rules = RULES, **flow: int | tuple[int, int]) -> np.void:
     """Return the verdict on one flow; its features are row 0."""
     flows, verdicts = np.zeros(1, FLOW), np.zeros(1, VERDICT)
     flows["packets"] = [30, 12]
     for name, value in flow.items():
         flows[name] = value
-    judge_flows(RULES, flows, np.array([probabilities], np.float32), verdicts)
+    judge_flows(rules, flows, np.array([probabilities], np.float32), verdicts)
     return verdicts[0]  # type: ignore[no-any-return]
 
 
@@ -47,7 +49,8 @@ def test_model__names_a_call_that_passes_gate_and_share() -> None:
     found = judge([0.02, 0.85, 0.05, 0.08])
     assert (found["app"], found["kind"], found["decided_by"]) == (App.WHATSAPP, Kind.CALL_MEDIA, DecidedBy.MODEL)
     assert found["candidates"] == bits(App.WHATSAPP)
-    assert found["confidence"] == pytest.approx(0.85, abs=1e-5)
+    # Of the application: its media and its signalling.
+    assert found["confidence"] == pytest.approx(0.90, abs=1e-5)
     assert found["decided_at_packet"] == 42
 
 
@@ -68,7 +71,7 @@ def test_model__is_not_swayed_by_a_resolved_name_that_is_no_candidate() -> None:
 
 
 def test_model__call_of_no_clear_owner_is_rtp_with_candidates() -> None:
-    found = judge([0.45, 0.46, 0.05, 0.04], features_row=0)
+    found = judge([0.45, 0.46, 0.05, 0.04], rules=STRICT, features_row=0)
     assert (found["app"], found["kind"]) == (App.RTP, Kind.CALL_MEDIA)
     assert found["candidates"] == bits(App.RTP, App.TEAMS, App.SKYPE, App.WHATSAPP)
     assert found["confidence"] == pytest.approx(0.96, abs=1e-4)
@@ -105,7 +108,7 @@ def test_correlation__a_few_packets_nobody_answers_are_a_search_for_the_peer() -
 
 
 def test_model__call_of_nobody_is_none_where_the_name_belongs_to_a_lookalike() -> None:
-    found = judge([0.45, 0.46, 0.05, 0.04], resolved_app=App.OTHER)
+    found = judge([0.45, 0.46, 0.05, 0.04], rules=STRICT, resolved_app=App.OTHER)
     assert (found["app"], found["kind"]) == (App.OTHER, Kind.NOT_VOIP)
     assert judge([0.02, 0.85, 0.05, 0.08], resolved_app=App.OTHER)["app"] == App.WHATSAPP
 
@@ -141,3 +144,41 @@ def test_plain_rtp__takes_the_name_the_model_has_for_it() -> None:
 def test_plain_rtp__stays_rtp_where_the_model_has_none() -> None:
     found = judge([0, 0, 0, 1], app=App.RTP, kind=Kind.CALL_MEDIA, strength=Strength.STRONG)
     assert (found["app"], found["kind"], found["decided_by"]) == (App.RTP, Kind.CALL_MEDIA, DecidedBy.EVIDENCE)
+
+
+def test_model__names_an_application_by_its_media_and_signalling_together() -> None:
+    found = judge([0.43, 0.27, 0.28, 0.02])
+    assert (found["app"], found["kind"]) == (App.WHATSAPP, Kind.CALL_SIGNALLING)
+    assert found["confidence"] == pytest.approx(0.55, abs=1e-5)
+    assert found["candidates"] == bits(App.WHATSAPP, App.TEAMS, App.SKYPE)
+
+
+def test_model__candidates_are_what_no_quantile_rules_out() -> None:
+    wide = RULES._replace(possible=np.array([0.01, 0.5, 0.5, 0.5], np.float32))
+    found = judge([0.02, 0.85, 0.05, 0.08], rules=wide)
+    assert found["candidates"] == bits(App.WHATSAPP, App.TEAMS, App.SKYPE)
+
+
+def prefer_skype() -> Rules:
+    """Return rules of an archive: Skype is said where Teams and Skype remain."""
+    prefer = np.zeros(len(App), np.uint8)
+    prefer[App.TEAMS] = App.SKYPE
+    return RULES._replace(prefer=prefer)
+
+
+@pytest.mark.parametrize(
+    ("also", "resolved", "expected"),
+    [(App.SKYPE, App.UNKNOWN, App.SKYPE), (App.UNKNOWN, App.UNKNOWN, App.TEAMS), (App.SKYPE, App.TEAMS, App.TEAMS)],
+    ids=["look-alikes", "surely Teams", "Teams was resolved"],
+)
+def test_archive__says_skype_where_it_remains_possible(also: App, resolved: App, expected: App) -> None:
+    found = judge(
+        [0, 0, 0, 1],
+        rules=prefer_skype(),
+        app=App.TEAMS,
+        also=also,
+        kind=Kind.CALL_MEDIA,
+        strength=Strength.CERTAIN,
+        resolved_app=resolved,
+    )
+    assert found["app"] == expected

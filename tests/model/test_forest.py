@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from flowclass.model.bundle import ModelBundle, default_folder
+from flowclass.model.bundle import ModelBundle
+from flowclass.model.choice import default_folder
 from flowclass.model.classify import Classifier
 from flowclass.model.forest import find_leaf, predict
 from flowclass.training.forest_arrays import floor32, forest_arrays
@@ -64,11 +65,14 @@ def test_shipped_forest__equals_scikit_learn_on_real_flows() -> None:
     """Fit the shipped model's own forest again from its table and compare on every real flow of the table."""
     from flowclass.training.classes import classes_of, row_weights
     from flowclass.training.fit import fit_forest
-    from flowclass.training.run import TABLE
-    from flowclass.training.table import Table
+    from flowclass.training.packs import pack_named
+    from flowclass.training.run import table_beside
 
-    table = Table.load(default_folder() / TABLE)
-    classes = classes_of(table)
+    whole = table_beside(default_folder())
+    assert whole is not None
+    pack = pack_named(default_folder().name)
+    table = pack.weighed(whole)
+    classes = pack.named(classes_of(table))
     usable = np.flatnonzero(table.rows["features_row"] >= 0)
     order = table.rows["features_row"][usable]
     model = fit_forest(table.features[order], classes.of_row[usable], row_weights(table, classes)[usable])

@@ -32,6 +32,7 @@ def small_table(rows: int = 600, seed: int = 11) -> Table:
     table["weight"] = 1.0
     table["flow"] = np.arange(rows)
     table["packets"] = draw.integers(2, 500, rows)
+    table["answered"] = 1
     table["bytes"] = table["packets"] * 100
     table["features_row"] = np.arange(rows)
     features = draw.normal(size=(rows, FEATURE_COUNT)).astype(np.float32)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,80 +16,19 @@ from flowclass.model.labels import parse_label
 from flowclass.record.verdict import Kind
 from flowclass.training.corpus import Capture, captures_of, corpus_digest
 from flowclass.training.held_out import honest_probabilities
+from flowclass.training.peers.comparison import Comparison, Fared, Row
 from flowclass.training.peers.cut import write_view
 from flowclass.training.peers.names import is_right, is_wrong, says_call
 from flowclass.training.peers.programs import UNKNOWN, Peer, start
+from flowclass.training.rightness import is_call, is_wrong_name
 from flowclass.training.samples import Progress, TableMaker
-from flowclass.training.score import all_right, is_call, is_wrong_name, verdicts_of
+from flowclass.training.score import all_right, verdicts_of
 from flowclass.training.table import Table
 from flowclass.training.views import VIEW_NAMES, VIEWS, View, read_frames
 
 #: Views the peers are asked about unless told otherwise: the ones the issue of missing packets is about.
 DEFAULT_VIEWS = ("whole", "first-5", "late-20", "late-100", "forward", "reverse", "snap-96")
 OURS = "flowclass"
-
-
-@dataclass(frozen=True)
-class Fared:
-    """How call-media flows of one view fared with one contender.
-
-    Attributes
-    ----------
-    right, right_bytes : share of flows and of their bytes with the right application
-    wrong : share given another application's name
-    false_calls : flows that are no call, said to be part of one
-    """
-
-    right: float
-    right_bytes: float
-    wrong: float
-    false_calls: int
-
-
-@dataclass(frozen=True)
-class Row:
-    """One view: what was scored, and how each contender fared."""
-
-    view: str
-    flows: int
-    groups: int
-    other_flows: int
-    fared: dict[str, Fared]
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """The outcome: versions of the contenders, all media by view, and media by application in whole captures."""
-
-    contenders: dict[str, str]
-    views: list[Row]
-    apps: list[Row]
-    facts: dict[str, Any]
-
-    def as_json(self) -> dict[str, Any]:
-        """Return plain values for the report."""
-        return asdict(self)
-
-    def to_markdown(self) -> list[str]:
-        """Return the lines of two tables."""
-        lines = [f"Contenders: {', '.join(self.contenders.values())}.", ""]
-        lines += _table(self.views, list(self.contenders), "view", with_false=True)
-        lines += ["", "The same by application, whole captures:", ""]
-        return lines + _table(self.apps, list(self.contenders), "flows of", with_false=False)
-
-
-def _table(rows: list[Row], names: list[str], what: str, *, with_false: bool) -> list[str]:
-    parts = ["right", "bytes right", "another's name", *(["false calls"] if with_false else [])]
-    head = f"| {what} | groups | flows |" + "".join(f" {name}: {part} |" for name in names for part in parts)
-    lines = [head, "|---|---:|---:|" + "---:|" * (len(names) * len(parts))]
-    for row in rows:
-        cells = ""
-        for name in names:
-            one = row.fared[name]
-            cells += f" {one.right:.1%} | {one.right_bytes:.1%} | {one.wrong:.1%} |"
-            cells += f" {one.false_calls} of {row.other_flows} |" if with_false else ""
-        lines.append(f"| {row.view} | {row.groups} | {row.flows} |{cells}")
-    return lines
 
 
 def compare(

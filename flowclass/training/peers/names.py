@@ -10,7 +10,7 @@ from __future__ import annotations
 from flowclass.model.labels import Label
 from flowclass.record.verdict import App, Kind
 from flowclass.training.classes import MICROSOFT
-from flowclass.training.score import NAMELESS, PAIRS
+from flowclass.training.rightness import NAMELESS, PAIRS
 
 #: Parts of nDPI's names (4.2 to 5.0, lower case, without ``_``) to applications of ours.
 APPS: dict[str, tuple[App, ...]] = {
