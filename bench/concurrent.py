@@ -59,7 +59,7 @@ def count_calls(path: Path) -> tuple[int, int, float]:
     talk_s = 0.0
     with path.open(newline="") as file:
         for row in csv.DictReader(file):
-            found += 1
+            found += int(row["media_flows"]) > 0
             rated += row["mos_low"] != ""
             talk_s += float(row["talk_s"])
     return found, rated, talk_s / 60

@@ -10,11 +10,11 @@
 complete flowclass \
         'c/--format=/(jsonl csv parquet)/' \
         'c/--peer=/(nfstream ndpi)/' \
-        'c/--/(anonymize call calls config corpus filter flows folder format help interface interval json listen manifest max-flows model networks no-baseline no-color once out peer quiet sample separate stats table url version views)/' \
+        'c/--/(anonymize beside call calls config corpus default filter flows folder format help interface interval json listen manifest max-flows model networks no-baseline no-color once out packs peer quiet sample separate site stats table url version views write)/' \
         'c/-/(- h)/' \
         'n/--format/(jsonl csv parquet)/' \
         'n/--peer/(nfstream ndpi)/' \
         'p/1/(analyze run top check-config doctor explain train evaluate model corpus features)/' \
-        'n/model/(show list verify)/' \
+        'n/model/(list show verify use)/' \
         'n/corpus/(list fetch verify)/' \
         'p/*/()/'
