@@ -186,13 +186,14 @@ def hand_out(state: Any, row: int, reason: int) -> None:
 
 @kernel
 def final_kind(body: Any, out: Any) -> int:
-    """Return the kind by evidence; a call's relay or socket that carried media, or its RTCP, is call media.
+    """Return the kind by evidence; a call's relay or socket that carried media, or RTCP of anybody's, is call media.
 
     RTCP counts because a muted call sends little else (both ways muted, or seen after the media moved to a peer).
     """
     kind = int64(body["kind"])
     has_media = out["stream_packets"][0] + out["stream_packets"][1] >= MEDIA_PACKETS
-    if kind == Kind.CALL_SIGNALLING and (has_media or body["rtcp_packets"] >= MEDIA_PACKETS):
+    may_carry = kind == Kind.CALL_SIGNALLING or kind == Kind.UNKNOWN
+    if may_carry and (has_media or body["rtcp_packets"] >= MEDIA_PACKETS):
         return int64(Kind.CALL_MEDIA)
     return kind
 

@@ -192,7 +192,7 @@ ENCAPSULATIONS: dict[str, tuple[int, bytes, list[Layer]]] = {
     ),
     "geneve": (
         1,
-        _frame(ether() / outer() / UDP(dport=6081) / GENEVE(vni=33) / _INNER),
+        _frame(ether() / outer() / UDP(sport=55555, dport=6081) / GENEVE(vni=33) / _INNER),
         _both(K.GENEVE, 33),
     ),
     "geneve-options": (
@@ -200,7 +200,7 @@ ENCAPSULATIONS: dict[str, tuple[int, bytes, list[Layer]]] = {
         _frame(
             ether()
             / outer()
-            / UDP(dport=6081)
+            / UDP(sport=55555, dport=6081)
             / GENEVE(vni=34, options=[GeneveOptions(classid=1, type=2, data=b"8 bytes!")])
             / _INNER
         ),
