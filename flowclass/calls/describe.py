@@ -88,9 +88,10 @@ def call_record(call: OpenCall, scene: Scene, end_ns: int | None, setup_ns: int,
     sides = [Sides.of(leg, turned=up != leg.up) for leg, up in zip(legs, ups, strict=True)]
     up = down = None
     # Beside RTP, what has none is its reports: they begin before the talk and go on after it.
-    has_rtp = any(is_rtp(leg) for leg in legs)
+    sources = sources_of(legs)
+    has_rtp = bool(sources)
     for leg, side in zip(legs, sides, strict=True):
-        if is_rtp(leg) or not has_rtp:
+        if carries(leg, sources) or not has_rtp:
             up, down = span(up, side.media[0]), span(down, side.media[1])
     talk = None
     if up is not None and down is not None and min(up[1], down[1]) >= max(up[0], down[0]):
@@ -285,9 +286,18 @@ def near_end(legs: Sequence[Leg]) -> list[Leg]:
     return kept
 
 
-def is_rtp(leg: Leg) -> bool:
-    """Whether a leg carried RTP, and not its reports alone."""
-    return any(row[_PACKETS] >= PATH_PACKETS for row in leg.streams)
+def sources_of(legs: Sequence[Leg]) -> set[int]:
+    """Return the SSRCs of the call's RTP: a source that moves from the relay to the peer counts as one."""
+    packets = Counter[int]()
+    for leg in legs:
+        for row in leg.streams:
+            packets[row[_SSRC]] += row[_PACKETS]
+    return {source for source, count in packets.items() if count >= PATH_PACKETS}
+
+
+def carries(leg: Leg, sources: set[int]) -> bool:
+    """Whether a leg carried RTP of one of these sources, and not its reports alone."""
+    return any(row[_PACKETS] and row[_SSRC] in sources for row in leg.streams)
 
 
 def client_of(legs: Sequence[Leg]) -> str:
