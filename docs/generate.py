@@ -24,6 +24,7 @@ from flowclass.features.feature import schema_id
 from flowclass.features.row import FEATURES
 from flowclass.flow.record import FLOW_FIELDS
 from flowclass.metrics.catalog import METRICS
+from flowclass.model.choice import DEFAULT_NAME
 from flowclass.model.verdict import VERDICT_FIELDS
 from flowclass.record.field import Field
 from flowclass.record.packet import PACKET_FIELDS, PACKET_REF_FIELDS
@@ -35,6 +36,9 @@ from flowclass.sinks.ipfix import OURS, REVERSE, TEMPLATES
 
 FOLDER = Path(__file__).parent / "reference"
 SOURCE = Path(__file__).parents[1] / "flowclass"
+README = Path(__file__).parents[1] / "README.md"
+MODELS = Path(__file__).parents[1] / "models"
+SCORES_BEGIN, SCORES_END = "<!-- scores, by python docs/generate.py -->\n", "<!-- end of scores -->\n"
 
 
 def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
@@ -212,6 +216,51 @@ def ipfix() -> str:
     return page("IPFIX", body.rstrip() + "\n", "flowclass/sinks/ipfix.py")
 
 
+#: Views of the README's table of scores, in its words.
+SCORED_VIEWS = {
+    "whole": "everything",
+    "first-5": "the first 5 packets",
+    "late-20": "not the first 20 packets",
+    "late-100": "not the first 100 packets",
+    "forward": "the forward direction",
+    "reverse": "the reverse direction",
+    "snap-96": "frames of 96 bytes",
+    "window-1s": "one second out of the middle",
+    "media-only": "everything but STUN",
+}
+
+
+def scores() -> str:
+    """Return the README's table of the default model's held-out scores, and the false calls."""
+    product, model = json.loads((MODELS / DEFAULT_NAME / "report.json").read_text())["scores"][:2]
+    media, left, alone = (
+        {one["view"]: one for one in way} for way in (product["media"], product["undisputed"], model["media"])
+    )
+    rows = [
+        (
+            words,
+            f"{media[view]['flows']} of {media[view]['groups']} groups",
+            f"{media[view]['right']:.1%} · {left[view]['right']:.1%}",
+            f"{media[view]['right_bytes']:.1%} · {left[view]['right_bytes']:.1%}",
+            f"{media[view]['wrong']:.1%} · {left[view]['wrong']:.1%}",
+            f"{alone[view]['right']:.1%}",
+        )
+        for view, words in SCORED_VIEWS.items()
+    ]
+    head = ("of the flows is seen", "media flows", "right", "bytes right", "another's name", "right, model alone")
+    false = product["false_calls"]["whole"]
+    return table(head, rows) + f"\nFalse calls: {false['called']} of {false['other_flows']:,} other flows.\n"
+
+
+def readme() -> str:
+    """Return the README with its scores brought up to date."""
+    before, mark, rest = README.read_text(encoding="utf-8").partition(SCORES_BEGIN)
+    _, end, after = rest.partition(SCORES_END)
+    if not (mark and end):
+        raise ValueError(f"{README.name}: the marks around the scores are missing")
+    return f"{before}{mark}\n{scores()}{end}{after}"
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "flow-record.md": flow_record,
     "flow.schema.json": lambda: json.dumps(json_schema(), indent=2) + "\n",
@@ -230,11 +279,12 @@ PAGES: dict[str, Callable[[], str]] = {
 
 def stale() -> list[str]:
     """Return the names of pages that are not what would be written now."""
-    return [
+    names = [
         name
         for name, make in PAGES.items()
         if not (FOLDER / name).is_file() or (FOLDER / name).read_text(encoding="utf-8") != make()
     ]
+    return [*names, *([README.name] if README.read_text(encoding="utf-8") != readme() else [])]
 
 
 def main() -> int:
@@ -249,6 +299,7 @@ def main() -> int:
     FOLDER.mkdir(exist_ok=True)
     for name, make in PAGES.items():
         (FOLDER / name).write_text(make(), encoding="utf-8")
+    README.write_text(readme(), encoding="utf-8")
     return 0
 
 

@@ -98,12 +98,14 @@ def row_weights(table: Table, classes: Classes) -> np.ndarray:
     """Return the training weight of each row.
 
     Every call class weighs the same, every group within it by the square root of its rows, every row of a group the
-    same, times the trust in its label; OTHER weighs as much as OTHER_WEIGHT call classes.
+    same, times the trust in its label, of which a disputed one has none; OTHER weighs as much as OTHER_WEIGHT call
+    classes.
     """
     group = table.rows["group"].astype(np.int64)
     pair = group * len(classes.labels) + classes.of_row
     _, inverse, count = np.unique(pair, return_inverse=True, return_counts=True)
     weight = table.rows["weight"].astype(np.float64) / np.sqrt(count[inverse])
+    weight[table.rows["disputed"] > 0] = 0.0
     for k, label in enumerate(classes.labels):
         mine = classes.of_row == k
         total = weight[mine].sum()

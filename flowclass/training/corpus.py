@@ -21,6 +21,7 @@ from flowclass.errors import UsageError
 from flowclass.model.labels import OTHER, Label
 from flowclass.record.packet import IPV4_MAPPED
 from flowclass.record.verdict import APP_NAMES, App, Kind
+from flowclass.training.disputed import is_disputed
 
 #: The corpus' names of applications that differ from ours; what is in neither list is OTHER.
 RENAMED = {
@@ -47,10 +48,11 @@ FlowKey = tuple[int, tuple[int, int, int], tuple[int, int, int]]
 
 @dataclass(frozen=True)
 class Truth:
-    """What is known of one flow: its label, and how far to trust it (0 = leave out)."""
+    """What is known of one flow: its label, how far to trust it (0 = leave out), and whether its packets dispute it."""
 
     label: Label
     weight: float
+    is_disputed: bool = False
 
 
 @dataclass(frozen=True)
@@ -163,7 +165,7 @@ def _read_flows(path: Path) -> tuple[dict[str, dict[FlowKey, Truth]], dict[str, 
             except (ValueError, TypeError, KeyError) as error:
                 raise UsageError(f"{path}:{reader.line_num}: cannot be understood: {error}") from None
             if label is not None and weight > 0.0:
-                flows[capture][key] = Truth(label, weight)
+                flows[capture][key] = Truth(label, weight, is_disputed(capture, key))
     return flows, groups
 
 

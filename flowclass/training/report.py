@@ -12,6 +12,7 @@ import numpy as np
 from flowclass.model.labels import parse_label
 from flowclass.record.verdict import APP_NAMES, App
 from flowclass.training.classes import Classes
+from flowclass.training.disputed import DISPUTED
 from flowclass.training.fit import Coverage
 from flowclass.training.open_set import LeftOut
 from flowclass.training.score import Figure, Score, as_json
@@ -107,6 +108,7 @@ class Report:
         lines += _delay_lines(self.scores[0])
         lines += ["", "## All media flows, by view", ""]
         lines += _media_table(self.scores)
+        lines += _undisputed_lines(self.scores)
         lines += ["", "## Media flows by application and view (product, share right)", ""]
         lines += _view_table(self.scores[0])
         lines += ["", "## False calls among flows that are none", ""]
@@ -174,6 +176,29 @@ def _media_table(scores: list[Score]) -> list[str]:
         )
     errors = ", ".join(f"{score.way} {score.calibration_error:.3f}" for score in scores)
     return [*lines, "", f"Expected calibration error over whole captures: {errors}."]
+
+
+def _undisputed_lines(scores: list[Score]) -> list[str]:
+    """Return the second figure of every view: without flows whose label their own packets contradict."""
+    left = scores[0].undisputed
+    if not left:
+        return []
+    count = next(one.flows for one in scores[0].media) - next(one.flows for one in left)
+    lines = [
+        "",
+        f"## All media flows but the {count} whose label their own packets contradict, by view",
+        "",
+        "Labels are not corrected, and such flows are not learnt from. `python -m bench.disputed` searches for them.",
+        "",
+        *(f"- `{one.capture}`, labelled {one.labelled}, shows {one.shown}. {one.evidence}" for one in DISPUTED),
+        "",
+        "| view | flows | right | bytes right | another's name | unknown |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    return lines + [
+        f"| {one.view} | {one.flows} | {one.right:.1%} | {one.right_bytes:.1%} | {one.wrong:.1%} | {one.unknown:.1%} |"
+        for one in left
+    ]
 
 
 def _view_table(score: Score) -> list[str]:

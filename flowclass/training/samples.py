@@ -131,6 +131,7 @@ class TableMaker:
                 int(flow["stream_packets"].sum()) > 0,
                 bool(flow["packets"].min() > 0),
                 int(flow["decided_at_packet"]) if flow["app"] else 0,
+                truth.is_disputed,
             )
         )
         if has_features:

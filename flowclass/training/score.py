@@ -68,6 +68,7 @@ class Score:
     way : ``product`` (evidence, correlation, model), ``model`` alone or ``neighbours`` (the baseline)
     figures : of call flows, by application and kind
     media : all media flows together, one Figure a view
+    undisputed : the same without flows whose label their own packets contradict; empty where there are none
     said : by application and kind said, under each view
     false_calls : by view: other flows scored, those said to be calls
     reliability : bins of confidence over whole captures, verdicts of ``unknown`` left out
@@ -80,6 +81,7 @@ class Score:
     way: str
     figures: list[Figure]
     media: list[Figure]
+    undisputed: list[Figure]
     said: list[Said]
     false_calls: dict[str, tuple[int, int]]
     reliability: list[Bin]
@@ -192,7 +194,8 @@ def score(way: str, table: Table, verdicts: np.ndarray) -> Score:
             float((verdicts["app"][mine] == 0).mean()),
         )
 
-    figures, media, false_calls = [], [], {}
+    figures, media, undisputed, false_calls = [], [], [], {}
+    is_disputed = rows["disputed"] > 0
     for place, view in enumerate(table.views):
         here = rows["view"] == place
         figures += [
@@ -201,6 +204,8 @@ def score(way: str, table: Table, verdicts: np.ndarray) -> Score:
         all_media = here & (true_kind == int(Kind.CALL_MEDIA))
         if all_media.any():
             media.append(figure("all media", view, all_media))
+            if is_disputed.any():
+                undisputed.append(figure("all media", view, all_media & ~is_disputed))
         other = here & ~true_call
         false_calls[view] = (int(other.sum()), int((other & said_call).sum()))
     told = (rows["view"] == 0) & (verdicts["app"] != 0)
@@ -210,6 +215,7 @@ def score(way: str, table: Table, verdicts: np.ndarray) -> Score:
         way,
         figures,
         media,
+        undisputed,
         precision_of(table, said, said_call, right),
         false_calls,
         bins,
@@ -225,6 +231,7 @@ def as_json(score: Score) -> dict[str, Any]:
         "way": score.way,
         "figures": [vars(figure) for figure in score.figures],
         "media": [vars(figure) for figure in score.media],
+        "undisputed": [vars(figure) for figure in score.undisputed],
         "said": [vars(one) for one in score.said],
         "false_calls": {view: {"other_flows": n, "called": k} for view, (n, k) in score.false_calls.items()},
         "reliability": [vars(one) for one in score.reliability],

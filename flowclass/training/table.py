@@ -38,6 +38,7 @@ ROW_FIELDS = (
     Field("has_stream", "u1", "1 when a media stream was confirmed"),
     Field("answered", "u1", "1 when packets went both ways"),
     Field("decided_at", "u4", "packet of the flow at which evidence decided, 0 when it did not"),
+    Field("disputed", "u1", "1 when the flow's own packets contradict its label (training.disputed)"),
 )
 ROW = dtype_of(ROW_FIELDS)
 #: Mantissa bits of a float32 that are kept: three digits are more than any feature is measured to.

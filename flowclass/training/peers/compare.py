@@ -143,13 +143,14 @@ def _scored(
             {who: fared(who) for who in contenders},
         )
 
-    by_view = [
-        row(name, is_media & (view == place), no_call & (view == place))
-        for place, name in enumerate(table.views)
-        if (is_media & (view == place)).any()
-    ]
+    def by_view(media: np.ndarray) -> list[Row]:
+        parts = [(name, view == place) for place, name in enumerate(table.views)]
+        return [row(name, media & here, no_call & here) for name, here in parts if (media & here).any()]
+
+    is_disputed = rows["disputed"][chosen] > 0
+    undisputed = by_view(is_media & ~is_disputed) if is_disputed.any() else []
     apps = sorted({str(label) for label, media in zip(mine, is_media, strict=True) if media})
     texts = np.array([str(label) for label in mine])
     nothing = np.zeros(len(chosen), bool)
     by_app = [row(name, here, nothing) for name in apps if (here := is_media & (view == 0) & (texts == name)).any()]
-    return Comparison(contenders, by_view, by_app, facts)
+    return Comparison(contenders, by_view(is_media), by_app, facts, undisputed)

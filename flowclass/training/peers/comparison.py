@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 
@@ -36,12 +36,22 @@ class Row:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The outcome: versions of the contenders, all media by view, and media by application in whole captures."""
+    """The outcome.
+
+    Attributes
+    ----------
+    contenders : by name, with their versions
+    views : all media by view
+    apps : media by application in whole captures
+    facts : what it rests on
+    undisputed : all media by view without flows whose label their own packets contradict; empty where there are none
+    """
 
     contenders: dict[str, str]
     views: list[Row]
     apps: list[Row]
     facts: dict[str, Any]
+    undisputed: list[Row] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
         """Return plain values for the report."""
@@ -51,6 +61,9 @@ class Comparison:
         """Return the lines of two tables."""
         lines = [f"Contenders: {', '.join(self.contenders.values())}.", ""]
         lines += _table(self.views, list(self.contenders), "view", with_false=True)
+        if self.undisputed:
+            lines += ["", "The same without flows whose label their own packets contradict:", ""]
+            lines += _table(self.undisputed, list(self.contenders), "view", with_false=False)
         lines += ["", "The same by application, whole captures:", ""]
         return lines + _table(self.apps, list(self.contenders), "flows of", with_false=False)
 
@@ -75,7 +88,8 @@ def comparison_of(content: dict[str, Any]) -> Comparison:
     def rows(name: str) -> list[Row]:
         return [
             Row(**{**row, "fared": {who: Fared(**fared) for who, fared in row["fared"].items()}})
-            for row in content[name]
+            for row in content.get(name, ())
         ]
 
-    return Comparison(dict(content["contenders"]), rows("views"), rows("apps"), dict(content["facts"]))
+    facts = dict(content["facts"])
+    return Comparison(dict(content["contenders"]), rows("views"), rows("apps"), facts, rows("undisputed"))
