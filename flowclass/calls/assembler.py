@@ -83,6 +83,15 @@ class Assembler:
         self._scene.first_ns = value
 
     @property
+    def both_ways(self) -> bool:
+        """Whether any flow had packets both ways; may be told, where only flows of calls are added."""
+        return self._scene.both_ways
+
+    @both_ways.setter
+    def both_ways(self, value: bool) -> None:
+        self._scene.both_ways = value
+
+    @property
     def open_calls(self) -> Iterator[OpenCall]:
         """Calls that may yet grow."""
         return iter(self._open)
@@ -141,8 +150,8 @@ class Assembler:
 
         Parameters
         ----------
-        table : HOT[n] and BODY[n] of the meter, when all flows that ended have been added; without it calls wait for
-            as long as a flow may take to be told of
+        table : HOT[n] and BODY[n] of the meter, or LIVE[n] twice, when all flows that ended have been added; without it
+            calls wait for as long as a flow may take to be told of
         """
         self._forget(now_ns)
         wait = JOIN_GAP_NS if table is not None else self._hold_ns
@@ -313,22 +322,21 @@ class Assembler:
             yield dialog_record(dialog, self._scene, end_ns)
 
     def _attempts(self, clusters: list[list[Signalling]], live: LiveFlows | None, end_ns: int | None) -> Iterator[Call]:
-        """Yield the records of attempts: signalling that no call with media has taken."""
+        """Yield the records of attempts, signalling that no call with media has taken; forget what was taken."""
         for cluster in clusters:
             fresh = [one for one in cluster if not one.is_used]
-            if not fresh:
-                continue
-            first, last = min(one.first_ns for one in fresh), max(one.last_ns for one in fresh)
-            hosts, ties = {one.host for one in fresh}, {tie for one in fresh for tie in one.ties}
+            units = fresh or cluster
+            first, last = min(one.first_ns for one in units), max(one.last_ns for one in units)
+            hosts, ties = {one.host for one in units}, {tie for one in units for tie in one.ties}
             if self._open.tied(ties, (first, last + SETUP_NS)):
                 # Its call is there and goes on: it will take it.
                 continue
-            by_host = not all(one.is_one_socket for one in fresh)
+            by_host = not all(one.is_one_socket for one in units)
             if live is not None and live.may_join(hosts, ties, last + SETUP_NS, by_host=by_host):
                 continue
             is_beside_call = len(fresh) < len(cluster) or self._has_call(hosts, (first, last))
             self._waiting.remove(cluster)
-            if is_attempt(fresh) and not is_beside_call:
+            if fresh and is_attempt(fresh) and not is_beside_call:
                 self.attempts += 1
                 yield attempt_record(fresh, self._scene, end_ns)
 

@@ -53,6 +53,11 @@ class Dialog:
     sockets: set[tuple[str, int]] = field(default_factory=set)
 
 
+def _earlier(one_ns: int, other_ns: int) -> int:
+    """Return the earlier of two times, of which the first may be 0 for never."""
+    return min(one_ns, other_ns) if one_ns else other_ns
+
+
 class Dialogs:
     """SIP dialogs that are going on or have ended just now.
 
@@ -67,7 +72,7 @@ class Dialogs:
         self.shed = 0
 
     def add(self, events: Any) -> None:
-        """Take SIP_EVENT[n] in the order in which they were seen."""
+        """Take SIP_EVENT[n]: of one worker in the order in which they were seen, of several in any."""
         names = ("dialog", "flow_id", "ts_ns", "src_hi", "src_lo", "media_lo", "ports", "code", "method")
         columns = [events[name].tolist() for name in names]
         for number, flow, ts_ns, src_hi, src_lo, media_lo, ports, code, method in zip(*columns, strict=True):
@@ -80,6 +85,9 @@ class Dialogs:
                     self.shed += 1
                     continue
                 dialog = self._by_number[number] = Dialog(number, sender, ts_ns, ts_ns)
+            if method == Method.INVITE and not code and ts_ns < dialog.first_ns:
+                # Another worker saw the call on its way to the proxy.
+                dialog.first_ns, dialog.caller = ts_ns, sender
             dialog.last_ns = max(dialog.last_ns, ts_ns)
             dialog.flow_ids.add(flow)
             self._note(dialog, method, code, ts_ns)
@@ -92,20 +100,20 @@ class Dialogs:
 
     @staticmethod
     def _note(dialog: Dialog, method: int, code: int, ts_ns: int) -> None:
-        """Follow what one message changes."""
+        """Follow what one message changes: the earliest of its sort counts."""
         if code:
             dialog.has_replies = True
         if method == Method.INVITE and not code:
             dialog.requests += 1
-        elif method == Method.INVITE and not dialog.answered_ns:
+        elif method == Method.INVITE and not 0 < dialog.answered_ns <= ts_ns:
             if RINGING[0] <= code <= RINGING[1]:
-                dialog.ringing_ns = dialog.ringing_ns or ts_ns
+                dialog.ringing_ns = _earlier(dialog.ringing_ns, ts_ns)
             elif FIRST_FINAL <= code < FIRST_REFUSAL:
                 dialog.answered_ns = ts_ns
             elif code >= FIRST_REFUSAL and code not in CHALLENGES:
-                dialog.code, dialog.ended_ns = code, dialog.ended_ns or ts_ns
+                dialog.code, dialog.ended_ns = code, _earlier(dialog.ended_ns, ts_ns)
         elif method in (Method.BYE, Method.CANCEL) and not code:
-            dialog.ended_ns = dialog.ended_ns or ts_ns
+            dialog.ended_ns = _earlier(dialog.ended_ns, ts_ns)
 
     def at(self, one: tuple[str, int], other: tuple[str, int], when: tuple[int, int]) -> Dialog | None:
         """Return the dialog whose media goes between two sockets, one of which it named, at some time."""

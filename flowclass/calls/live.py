@@ -1,7 +1,8 @@
 """Host module: LiveFlows, the flows in the meter's table that may still join a call that looks finished.
 
 A flow is told of when it ends, so a call is complete only once none of these is left: that makes its record the same
-however the packets were cut into files or blocks.
+however the packets were cut into files or blocks, and whichever worker saw them. Where another process than the meter's
+makes the calls, LIVE rows stand for the table.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from typing import Any
 import numpy as np
 
 from flowclass.calls.leg import FAMILY, PORT_PAIRS, Host, Tie, address
+from flowclass.flow.record import BODY_FIELDS, HOT_FIELDS
+from flowclass.record.field import dtype_of
 from flowclass.record.packet import IPV4_MAPPED
 from flowclass.record.verdict import App, Kind
 
@@ -20,6 +23,37 @@ UDP = 17
 #: Signalling that goes on for longer than this after the media is a keepalive, unless it shares the call's socket.
 LINGER_NS = 130 * 1_000_000_000
 _COLUMNS = ("src_hi", "src_lo", "dst_hi", "dst_lo", "sport", "dport", "last_ns")
+_HOT_READ = (*_COLUMNS, "in_use", "proto")
+_BODY_READ = ("origin_ns", "call_ids", "app", "kind", "streams")
+#: What is read here of a live flow: columns of HOT and of BODY in one row.
+LIVE_FIELDS = tuple(
+    next(field for field in fields if field.name == name)
+    for fields, names in ((HOT_FIELDS, _HOT_READ), (BODY_FIELDS, _BODY_READ))
+    for name in names
+)
+LIVE = dtype_of(LIVE_FIELDS)
+#: Rows of a snapshot: of more live flows those without a name are left out, which a flood is made of.
+MOST_LIVE = 131_072
+
+
+def candidates(hot: Any, body: Any) -> Any:
+    """Return the rows of HOT[n] and BODY[n] that may join a call: live UDP flows of calls, or of no name yet."""
+    # Column by column and of ever fewer rows: a table may have a million, and a row has a dozen cache lines.
+    chosen = np.flatnonzero((hot["in_use"] != 0) & (hot["proto"] == UDP))
+    return chosen[body["kind"][chosen] <= Kind.CALL_SIGNALLING]
+
+
+def snapshot(hot: Any, body: Any) -> Any:
+    """Return LIVE[k], MOST_LIVE at most, of the flows of HOT[n] and BODY[n] that may join a call."""
+    chosen = candidates(hot, body)
+    if len(chosen) > MOST_LIVE:
+        is_named = body["kind"][chosen] != Kind.UNKNOWN
+        chosen = np.concatenate([chosen[is_named], chosen[~is_named]])[:MOST_LIVE]
+    rows = np.zeros(len(chosen), LIVE)
+    for table, names in ((hot, _HOT_READ), (body, _BODY_READ)):
+        for name in names:
+            rows[name] = table[name][chosen]
+    return rows
 
 
 def words_of(text: str) -> tuple[int, int]:
@@ -35,7 +69,7 @@ class LiveFlows:
 
     Parameters
     ----------
-    hot, body : HOT[n], BODY[n] of the same flows; read now, not later
+    hot, body : HOT[n], BODY[n] of the same flows, or LIVE[n] twice; read now, not later
     clients : addresses to look for
     ties : ids to look for
     """
@@ -43,9 +77,7 @@ class LiveFlows:
     def __init__(self, hot: Any, body: Any, clients: Iterable[str], ties: Iterable[Tie]) -> None:
         lows = np.array([words_of(client)[1] for client in clients], np.uint64)
         ids = np.array([number for kind, _, number in ties if kind == "id"], np.uint64)
-        # Column by column and of ever fewer rows: a table may have a million, and a row has a dozen cache lines.
-        chosen = np.flatnonzero((hot["in_use"] != 0) & (hot["proto"] == UDP))
-        chosen = chosen[body["kind"][chosen] <= Kind.CALL_SIGNALLING]
+        chosen = candidates(hot, body)
         mine = np.isin(hot["src_lo"][chosen], lows) | np.isin(hot["dst_lo"][chosen], lows)
         if ids.size:
             mine |= np.isin(body["call_ids"][chosen], ids).any(axis=1)

@@ -3,25 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from flowclass.calls.live import LIVE
 from flowclass.flow.record import FLOW, MEDIA
+from flowclass.flow.sipevents import SIP_EVENT
 from flowclass.model.verdict import VERDICT
 from flowclass.record.field import Field, dtype_of
 from flowclass.record.verdict import Kind
 
+#: The arrays of a batch, in the order in which they follow its head.
+ARRAYS = {"flows": FLOW, "verdicts": VERDICT, "media": MEDIA, "events": SIP_EVENT, "live": LIVE}
+#: Its numbers.
+NUMBERS = (
+    Field("now_ns", "i8", "the capture's clock", "ns"),
+    Field("first_ns", "i8", "first packet ever, 0 before it", "ns"),
+    Field("last_ns", "i8", "last packet", "ns"),
+    Field("dropped", "u8", "packets that the kernel has dropped so far", "packet"),
+    Field("both_ways", "u1", "1 once a flow, of calls or not, had packets both ways"),
+    Field("is_snapshot", "u1", "1 where the live rows, even none, are all there are at now_ns"),
+)
 HEAD = dtype_of(
     (
-        Field("flows", "u4", "FLOW and VERDICT rows that follow"),
-        Field("media", "u4", "MEDIA rows that follow"),
+        *(Field(name, "u4", f"{name} rows that follow") for name in ARRAYS),
         Field("note", "u4", "bytes of UTF-8 that follow", "byte"),
-        Field("now_ns", "i8", "the capture's clock", "ns"),
-        Field("first_ns", "i8", "first packet ever, 0 before it", "ns"),
-        Field("last_ns", "i8", "last packet", "ns"),
-        Field("dropped", "u8", "packets that the kernel has dropped so far", "packet"),
+        *NUMBERS,
     )
 )
 
@@ -34,29 +44,46 @@ class Batch:
     ----------
     flows, verdicts : FLOW[n], VERDICT[n]
     media : MEDIA[k], whose ``flow`` points into the flows
-    now_ns, first_ns, last_ns, dropped, note : see HEAD; a note is a word for the supervisor
+    events : SIP_EVENT[e] seen since the batch before
+    live : LIVE[m], see ``is_snapshot``
+    note : a word for the supervisor
+    now_ns, first_ns, last_ns, dropped, both_ways, is_snapshot : see NUMBERS
     """
 
-    flows: Any
-    verdicts: Any
-    media: Any
+    flows: Any = field(default_factory=partial(np.zeros, 0, ARRAYS["flows"]))
+    verdicts: Any = field(default_factory=partial(np.zeros, 0, ARRAYS["verdicts"]))
+    media: Any = field(default_factory=partial(np.zeros, 0, ARRAYS["media"]))
+    events: Any = field(default_factory=partial(np.zeros, 0, ARRAYS["events"]))
+    live: Any = field(default_factory=partial(np.zeros, 0, ARRAYS["live"]))
     now_ns: int = 0
     first_ns: int = 0
     last_ns: int = 0
     dropped: int = 0
+    both_ways: int = 0
+    is_snapshot: int = 0
     note: str = ""
+
+    @property
+    def weight(self) -> int:
+        """How many flow records take as much memory; 0 where it brings nothing but numbers and a note."""
+        others = int(self.events.nbytes + self.live.nbytes)
+        return len(self.flows) + -(-others // FLOW.itemsize)
+
+    @property
+    def arrays(self) -> dict[str, Any]:
+        """Its arrays by name."""
+        return {name: getattr(self, name) for name in ARRAYS}
 
     def packed(self) -> bytes:
         """Return the batch as bytes."""
         note = self.note.encode()
         head = np.zeros(1, HEAD)
-        head["flows"], head["media"], head["note"] = len(self.flows), len(self.media), len(note)
-        for name in ("now_ns", "first_ns", "last_ns", "dropped"):
-            head[name] = getattr(self, name)
-        return b"".join((head.tobytes(), self.flows.tobytes(), self.verdicts.tobytes(), self.media.tobytes(), note))
-
-
-NOTHING = Batch(np.zeros(0, FLOW), np.zeros(0, VERDICT), np.zeros(0, MEDIA))
+        head["note"] = len(note)
+        for name, rows in self.arrays.items():
+            head[name] = len(rows)
+        for number in NUMBERS:
+            head[number.name] = getattr(self, number.name)
+        return b"".join((head.tobytes(), *(rows.tobytes() for rows in self.arrays.values()), note))
 
 
 def of_calls(flows: Any, verdicts: Any, media: Any) -> tuple[Any, Any, Any]:
@@ -87,16 +114,17 @@ class Unpacker:
         if len(self._bytes) < HEAD.itemsize:
             return None, 0
         head = np.frombuffer(bytes(self._bytes[: HEAD.itemsize]), HEAD)[0]
-        parts = ((FLOW, int(head["flows"])), (VERDICT, int(head["flows"])), (MEDIA, int(head["media"])))
-        size = HEAD.itemsize + int(head["note"]) + sum(dtype.itemsize * count for dtype, count in parts)
+        parts = [(name, dtype, int(head[name])) for name, dtype in ARRAYS.items()]
+        size = HEAD.itemsize + int(head["note"]) + sum(dtype.itemsize * count for _, dtype, count in parts)
         if len(self._bytes) < size:
             return None, 0
         # Writable, as the meter's own arrays are: kernels are compiled for those.
         body = self._bytes[HEAD.itemsize : size]
-        arrays, at = [], 0
-        for dtype, count in parts:
-            arrays.append(np.frombuffer(body, dtype, count, at))
+        batch, at = Batch(), 0
+        for name, dtype, count in parts:
+            setattr(batch, name, np.frombuffer(body, dtype, count, at))
             at += dtype.itemsize * count
-        now_ns, first_ns, last_ns, dropped = (int(head[name]) for name in ("now_ns", "first_ns", "last_ns", "dropped"))
-        note = body[at:].decode(errors="replace")
-        return Batch(arrays[0], arrays[1], arrays[2], now_ns, first_ns, last_ns, dropped, note), size
+        for number in NUMBERS:
+            setattr(batch, number.name, int(head[number.name]))
+        batch.note = body[at:].decode(errors="replace")
+        return batch, size

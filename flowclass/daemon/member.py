@@ -90,8 +90,8 @@ class ThreadMember:
 
     def put(self, batch: Batch, *, patient: bool) -> bool:
         """Take a copy of a batch, in the worker's thread."""
-        mine = replace(batch, flows=batch.flows.copy(), verdicts=batch.verdicts.copy(), media=batch.media.copy())
-        taken = self._room.put(len(batch.flows), mine, WAIT_S if patient else 0.0)
+        mine = replace(batch, **{name: rows.copy() for name, rows in batch.arrays.items()})
+        taken = self._room.put(batch.weight, mine, WAIT_S if patient else 0.0)
         # A full bell has been heard enough.
         with contextlib.suppress(BlockingIOError):
             self._bell.send(b"!")

@@ -41,7 +41,7 @@ class Stream:
 
     def put(self, batch: Batch, *, patient: bool) -> bool:
         """Take a batch; return False when there is no room for it."""
-        return self._room.put(len(batch.flows), batch.packed(), WAIT_S if patient else 0.0)
+        return self._room.put(batch.weight, batch.packed(), WAIT_S if patient else 0.0)
 
     def close(self) -> None:
         """Send what waits."""

@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any
 
+import numpy as np
+
 from flowclass.calls.assembler import Assembler
 from flowclass.calls.record import Call
-from flowclass.daemon.batch import NOTHING, Batch
+from flowclass.daemon.batch import Batch
 from flowclass.daemon.outlet import Outlet
 from flowclass.daemon.settings import ServiceSettings
 from flowclass.metrics.calls import CallTotals
@@ -23,19 +25,15 @@ FLOWS, CALLS, IPFIX = "flows", "calls", "ipfix"
 
 
 class Link:
-    """The calls of one interface, put together from the flows of all its workers.
-
-    Attributes
-    ----------
-    clocks : the capture's clock by worker, as each told it last
-    """
+    """The calls of one interface, put together from the flows of all its workers."""
 
     def __init__(self, name: str, settings: ServiceSettings, policy: RecordPolicy) -> None:
         limits = settings.meter
         idle, active = (round(one * NS_PER_S) for one in (limits.idle_timeout_s, limits.active_timeout_s))
         self.name = name
         self.calls = Assembler(name, idle, active, settings.quality, policy.network_name)
-        self.clocks: dict[int, int] = {}
+        #: The flows that each worker had live at a time (LIVE rows, ns), as it told last.
+        self._live: dict[int, tuple[Any, int]] = {}
         self._dropped: dict[int, int] = {}
         self._swept_ns = self._last_ns = 0
 
@@ -48,16 +46,22 @@ class Link:
         if batch.dropped > self._dropped.get(number, 0):
             self._dropped[number] = batch.dropped
             self.calls.note_drop(batch.now_ns)
-        if len(batch.flows):
-            self.calls.add(batch.flows, batch.verdicts, batch.media)
-        if batch.now_ns:
-            self.clocks[number] = batch.now_ns
+        self.calls.both_ways |= bool(batch.both_ways)
+        self.calls.add(batch.flows, batch.verdicts, batch.media, batch.events)
+        if not batch.is_snapshot:
+            return []
+        self._live[number] = batch.live, batch.now_ns
         # What a worker that lags behind has not told yet may still belong to a call.
-        now_ns = min(self.clocks.values(), default=0)
+        now_ns = min(told_ns for _, told_ns in self._live.values())
         if 0 <= now_ns - self._swept_ns < CALLS_SWEEP_NS:
             return []
         self._swept_ns = now_ns
-        return self.calls.sweep(now_ns)
+        live = np.concatenate([rows for rows, _ in self._live.values()])
+        return self.calls.sweep(now_ns, (live, live))
+
+    def forget(self, number: int) -> None:
+        """Wait for no flow of this worker: it has died, and they with it."""
+        self._live.pop(number, None)
 
     def drain(self) -> Iterator[Call]:
         """Yield all calls: the capture is over."""
@@ -87,7 +91,8 @@ class Records:
         if pattern is None:
             return None
         outlet = Outlet(pattern, begin, what, self._log)
-        outlet.start(*((NOTHING.flows, NOTHING.verdicts, "") if what != CALLS else ([],)))
+        nothing = Batch()
+        outlet.start(*((nothing.flows, nothing.verdicts, "") if what != CALLS else ([],)))
         return outlet
 
     def _open_flows(self, name: str) -> Any:
@@ -119,7 +124,7 @@ class Records:
 
     def forget(self, interface: str, number: int) -> None:
         """Do not wait for what this worker has not told: it has died."""
-        self.links[interface].clocks.pop(number, None)
+        self.links[interface].forget(number)
 
     def close(self) -> None:
         """End all calls, write what waits, and finish the files."""

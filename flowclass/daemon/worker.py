@@ -10,15 +10,16 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from flowclass.calls.active import active_calls
+from flowclass.calls.live import snapshot
 from flowclass.capture.block import PacketBlock
 from flowclass.capture.libpcap import LibpcapSource
 from flowclass.capture.ring import RingSource
-from flowclass.daemon.batch import NOTHING, Batch, of_calls
+from flowclass.daemon.batch import Batch, of_calls
 from flowclass.daemon.order import Command, Order
 from flowclass.errors import FlowclassError
 from flowclass.metrics.row import Phase, Row
 from flowclass.model.bundle import ModelBundle, load_default
-from flowclass.pipeline import Pipeline
+from flowclass.pipeline import CALLS_SWEEP_NS, Pipeline
 from flowclass.record.verdict import App
 from flowclass.sinks.totals import add_totals
 
@@ -81,7 +82,8 @@ class Worker:
         self._capture: Command | None = None
         self._source: LiveSource | None = None
         self._stopping = self._orphaned = False
-        self._first_ns = self._swept_ns = self._counted_ns = 0
+        self._first_ns = self._swept_ns = self._counted_ns = self._shown_ns = 0
+        self._both_ways = False
         self._seen_before, self._dropped_before = 0, 0
 
     def warm(self) -> None:
@@ -157,7 +159,7 @@ class Worker:
             if self._source is not None:
                 self._count(self._source)
             self._pipeline.sweep(now_ns)
-            self._tell()
+            self._show(now_ns)
         meter = self._pipeline.meter
         pulse["live_flows"] = meter.live_flows
         if not 0 <= now_ns - self._counted_ns < ACTIVE_NS:
@@ -197,28 +199,35 @@ class Worker:
         else:
             self._tell(RELOADED)
 
-    def _hand(self, flows: Any, verdicts: Any, media: Any) -> None:
-        """Give ended flows to the supervisor."""
+    def _hand(self, flows: Any, verdicts: Any, media: Any, events: Any) -> None:
+        """Give ended flows, and what SIP messages said, to the supervisor."""
+        self._both_ways = self._both_ways or bool((flows["packets"].min(axis=1) > 0).any())
         if not self._order.all_flows:
             flows, verdicts, media = of_calls(flows, verdicts, media)
-        if not len(flows):
+        if len(flows) or len(events):
+            taken = self._give(flows=flows, verdicts=verdicts, media=media, events=events)
+            self._pulse["handed" if taken else "unhanded"] += len(flows)
+
+    def _show(self, now_ns: int) -> None:
+        """Tell the supervisor the time and, when it is due, which flows may still join calls: all others were given."""
+        if 0 <= now_ns - self._shown_ns < CALLS_SWEEP_NS:
+            self._tell()
             return
-        pulse = self._pulse
-        taken = self._outbox.put(self._batch(flows, verdicts, media), patient=self._stopping)
-        pulse["handed" if taken else "unhanded"] += len(flows)
+        self._shown_ns = now_ns
+        self._give(live=snapshot(*self._pipeline.meter.live_rows()), is_snapshot=1)
 
     def _tell(self, *note: str) -> None:
         """Tell the supervisor the time, and a note if there is one: its name and more words."""
-        batch = self._batch(NOTHING.flows, NOTHING.verdicts, NOTHING.media)
-        batch.note = " ".join(note)
-        self._outbox.put(batch, patient=self._stopping)
+        self._give(note=" ".join(note))
 
-    def _batch(self, flows: Any, verdicts: Any, media: Any) -> Batch:
+    def _give(self, **content: Any) -> bool:
+        """Give a batch to the supervisor; return whether it was taken."""
         pulse = self._pulse
-        return Batch(
-            flows, verdicts, media, int(pulse["now_ns"]), self._first_ns, int(pulse["last_packet_ns"]),
-            int(pulse["dropped"]),
+        batch = Batch(
+            now_ns=int(pulse["now_ns"]), first_ns=self._first_ns, last_ns=int(pulse["last_packet_ns"]),
+            dropped=int(pulse["dropped"]), both_ways=int(self._both_ways), **content,
         )  # fmt: skip
+        return self._outbox.put(batch, patient=self._stopping)
 
 
 def bundle_of(folder: str | None) -> ModelBundle:

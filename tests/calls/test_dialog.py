@@ -14,7 +14,7 @@ from flowclass.flow.sipevents import SIP_EVENT, Method
 from flowclass.model.verdict import VERDICT
 from flowclass.record.packet import IPV4_MAPPED
 from flowclass.record.verdict import App, Kind
-from tests.calls.flows import CLIENT, PEER, Rows, S, assembler_of, flow
+from tests.calls.flows import CLIENT, PEER, RELAY, Rows, S, assembler_of, flow
 
 TWO_WAY = flow(0, 900, app=App.OTHER, kind=Kind.NOT_VOIP, sent=(9, 9), sport=9)
 INVITE, RINGING, OK = (0.0, Method.INVITE, 0), (1.0, Method.INVITE, 180), (5.0, Method.INVITE, 200)
@@ -105,3 +105,13 @@ def test_dialog_is_told_when_it_is_over() -> None:
     assembler.add(np.zeros(0, FLOW), np.zeros(0, VERDICT), np.zeros(0, MEDIA), said)
     assert assembler.sweep(200 * S) == []
     assert [call.outcome for call in assembler.sweep(300 * S)] == ["declined-or-missed"]
+
+
+def test_legs_of_a_proxied_call_may_come_in_any_order() -> None:
+    near = events([INVITE, (1.1, Method.INVITE, 180), (5.1, Method.INVITE, 200), (65.5, Method.BYE, 0)])
+    far = events([(0.1, Method.INVITE, 0), RINGING, OK, (65.6, Method.BYE, 0)])
+    far["src_lo"][far["code"] == 0] = IPV4_MAPPED | RELAY
+    in_time = np.sort(np.concatenate([near, far]), order="ts_ns")
+    told = [calls(rows) for rows in (in_time, np.concatenate([near, far]), np.concatenate([far, near]))]
+    assert told[0] == told[1] == told[2]
+    assert [(call.client, call.start, call.ring_s) for call in told[0]] == [("10.0.0.1", 100, 4)]

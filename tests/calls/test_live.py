@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
+from flowclass.calls.live import LIVE, MOST_LIVE, UDP, snapshot
+from flowclass.flow.record import BODY, HOT
 from flowclass.record.verdict import App, Kind
 from tests.calls.flows import PEER, RELAY, S, assembler_of, flow
 from tests.calls.test_active import table
@@ -50,6 +53,34 @@ def test_call_of_one_socket_waits_for(what: dict[str, Any], is_held: bool) -> No
 def test_call_of_several_sockets_waits_for(what: dict[str, Any], is_held: bool) -> None:
     assembler = assembler_of([flow(100, 130, app=App.TEAMS, dst=RELAY)])
     assert len(assembler.sweep(400 * S, live(**what))) == (0 if is_held else 1)
+
+
+def test_rows_that_another_process_took_say_what_the_table_says() -> None:
+    for what in ({}, {"sport": 41234}):
+        given = [
+            len(assembler_of([flow(100, 130, ids=(0, 99))]).sweep(400 * S, rows))
+            for table in [live(**what)]
+            for rows in (table, (snapshot(*table),) * 2)
+        ]
+        assert given[0] == given[1]
+
+
+def test_snapshot_holds_live_flows_that_may_join_calls() -> None:
+    hot, body = table({}, {"kind": Kind.UNKNOWN}, {"kind": Kind.NOT_VOIP}, {}, {})
+    hot["proto"] = UDP
+    hot["proto"][3], hot["in_use"][4] = 6, 0
+    rows = snapshot(hot, body)
+    assert rows.dtype == LIVE
+    assert rows["kind"].tolist() == [Kind.CALL_MEDIA, Kind.UNKNOWN]
+
+
+def test_snapshot_of_a_flood_keeps_what_has_a_name() -> None:
+    hot, body = np.zeros(MOST_LIVE + 2, HOT), np.zeros(MOST_LIVE + 2, BODY)
+    hot["proto"], hot["in_use"] = UDP, 1
+    body["kind"][-1] = Kind.CALL_MEDIA
+    rows = snapshot(hot, body)
+    assert len(rows) == MOST_LIVE
+    assert (rows["kind"] == Kind.CALL_MEDIA).sum() == 1
 
 
 def test_attempt_waits_while_its_socket_may_yet_carry_media() -> None:

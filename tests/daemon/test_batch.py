@@ -9,31 +9,34 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowclass.daemon.batch import NOTHING, Batch, Unpacker, of_calls
-from flowclass.flow.record import FLOW, MEDIA
-from flowclass.model.verdict import VERDICT
+from flowclass.daemon.batch import ARRAYS, NUMBERS, Batch, Unpacker, of_calls
 from flowclass.record.verdict import Kind
 
 
-def batch(flows: int, media: int, note: str = "") -> Batch:
-    """Return a batch whose rows differ."""
-    made = Batch(np.zeros(flows, FLOW), np.zeros(flows, VERDICT), np.zeros(media, MEDIA), 7, 3, 5, 2, note)
+def batch(flows: int, media: int, others: int = 0, note: str = "") -> Batch:
+    """Return a batch whose rows and numbers differ."""
+    counts = {"flows": flows, "verdicts": flows, "media": media, "events": others, "live": others}
+    made = Batch(**{name: np.zeros(count, ARRAYS[name]) for name, count in counts.items()}, note=note)
     made.flows["flow_id"] = np.arange(flows)
     made.verdicts["confidence"] = np.arange(flows) / 8
     made.media["ssrc"] = np.arange(media)
+    made.events["ts_ns"] = made.live["last_ns"] = np.arange(others)
+    for value, number in enumerate(NUMBERS, 1):
+        setattr(made, number.name, value)
     return made
 
 
 def content(one: Batch) -> tuple[Any, ...]:
     """Return all of a batch as something that can be compared."""
-    return (
-        one.flows.tobytes(), one.verdicts.tobytes(), one.media.tobytes(), one.now_ns, one.first_ns, one.last_ns,
-        one.dropped, one.note,
-    )  # fmt: skip
+    arrays = (rows.tobytes() for rows in one.arrays.values())
+    return (*arrays, *(getattr(one, number.name) for number in NUMBERS), one.note)
 
 
-@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 3), st.text(max_size=9)), max_size=5), st.integers(1, 3000))
-def test_batches_come_out_as_they_went_in(shapes: list[tuple[int, int, str]], piece: int) -> None:
+SHAPES = st.tuples(st.integers(0, 5), st.integers(0, 3), st.integers(0, 2), st.text(max_size=9))
+
+
+@given(st.lists(SHAPES, max_size=5), st.integers(1, 3000))
+def test_batches_come_out_as_they_went_in(shapes: list[tuple[int, int, int, str]], piece: int) -> None:
     sent = [batch(*shape) for shape in shapes]
     stream = b"".join(one.packed() for one in sent)
     unpacker = Unpacker()
@@ -49,12 +52,13 @@ def test_a_stream_that_breaks_off_gives_what_was_whole() -> None:
 
 
 def test_arrays_can_be_written_as_kernels_demand() -> None:
-    (found,) = Unpacker().feed(batch(2, 1).packed())
-    assert all(array.flags.writeable and array.flags.aligned for array in (found.flows, found.verdicts, found.media))
+    (found,) = Unpacker().feed(batch(2, 1, 1).packed())
+    assert all(array.flags.writeable and array.flags.aligned for array in found.arrays.values())
 
 
 def test_nothing_is_little() -> None:
-    assert len(NOTHING.packed()) < 100
+    assert len(Batch().packed()) < 100
+    assert Batch(note="lost 1").weight == 0
 
 
 @pytest.mark.parametrize("kinds", [(), (Kind.NOT_VOIP,), (Kind.CALL_MEDIA, Kind.UNKNOWN, Kind.CALL_SIGNALLING)])
