@@ -132,7 +132,7 @@ def call_record(call: OpenCall, scene: Scene, end_ns: int | None, setup_ns: int,
     numbers = (
         [leg.flow_id for leg in every]
         + sorted(dialog.flow_ids if dialog is not None else ())
-        + [flow for one in call.signalling for _, flow in one.flow_ids]
+        + [flow for _, flow in sorted(pair for one in call.signalling for pair in one.flow_ids)]
     )
     path = _path(legs)
     candidates = 0

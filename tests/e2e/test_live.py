@@ -1,4 +1,6 @@
-"""A wire and a file give the same records: real calls, played at their own pace over a wire, by one worker and by two.
+"""A wire and a file give the same records: real calls, SIP dialogs and attempts, by one worker and by two.
+
+They are played at their own pace over a wire.
 
 What is compared is everything but absolute times, and flow_id, which is made of the time of a flow's first packet;
 times are compared as distances, within the replay's jitter.
@@ -13,6 +15,7 @@ import struct
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,6 +29,11 @@ PCAPS = Path(__file__).parents[2] / "pcaps"
 CORPUS = Path(os.environ.get("FLOWCLASS_CORPUS", Path(__file__).parents[3] / "shared" / "corpus"))
 #: Seconds of each capture, from its first packet of media on; all are played at once.
 PLAYED_S = 8.0
+#: Captures of the corpus with SIP dialogs and attempts, played from their first signalling on.
+ATTEMPTS = (
+    "nDPI/whatsapp_voice_and_message.pcap", "LINFO1341-Baboushka/K3AW-LeaveBeforeResponse.pcapng",
+    "heplify/FAX-Call-t38-CA-TDM-SIP-FB-1.pcap", "PcapPlusPlus/sip_non_default_port.pcap",
+)  # fmt: skip
 NS_PER_S = 1_000_000_000
 ETHERNET = 1
 #: Applications of the corpus of which one capture each is played.
@@ -75,8 +83,11 @@ def chosen(corpus: Path) -> Iterator[tuple[Path, float]]:
     with (corpus / "index.csv").open(newline="") as file:
         ethernet = {row["path"] for row in csv.DictReader(file) if row["linktype"] in ("1", "EN10MB", "Ethernet")}
     first: dict[tuple[str, str], float] = {}
+    asked: dict[str, float] = {}
     with (corpus / "flows.csv").open(newline="") as file:
         for row in csv.DictReader(file):
+            if row["kind"] == "call-signalling" and row["capture"] in ATTEMPTS:
+                asked[row["capture"]] = min(asked.get(row["capture"], float("inf")), float(row["start_ts"]))
             if row["kind"] == "call-media" and row["capture"] in ethernet and int(row["packets"]) > 500:
                 key = row["app"], row["capture"]
                 first[key] = min(first.get(key, float("inf")), float(row["start_ts"]))
@@ -84,6 +95,8 @@ def chosen(corpus: Path) -> Iterator[tuple[Path, float]]:
         mine = sorted((capture, begin) for (name, capture), begin in first.items() if name == app)
         for capture, begin in mine[:1]:
             yield corpus / "captures" / capture, begin
+    for capture in ATTEMPTS:
+        yield corpus / "captures" / capture, asked[capture]
 
 
 @pytest.fixture
@@ -164,8 +177,8 @@ def compare_calls(found: list[dict[str, Any]], expected: list[dict[str, Any]]) -
         assert one["end"] - one["start"] == pytest.approx(other["end"] - other["start"], abs=JITTER_S)
 
 
-def check(veth: Wire, frames: list[tuple[int, bytes]], folder: Path, workers: int) -> None:
-    """Play frames over a wire and compare what the service says of them with what `analyze` says."""
+def check(veth: Wire, frames: list[tuple[int, bytes]], folder: Path, workers: int) -> list[dict[str, Any]]:
+    """Play frames over a wire, compare what the service says of them with what `analyze` says, and return the calls."""
     capture = written(folder, frames)
     config = folder / "flowclass.toml"
     config.write_text(f"[meter]\nseed = 7\n[capture]\nworkers = {workers}\n")
@@ -174,13 +187,15 @@ def check(veth: Wire, frames: list[tuple[int, bytes]], folder: Path, workers: in
     found, found_calls = live(veth, frames, config, folder)
     compare(found, flows)
     compare_calls(found_calls, calls)
+    return calls
 
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_own_captures(veth: Wire, tmp_path: Path, workers: int) -> None:
-    captures = ("whatsapp/call-2019", "viber/call-2024", "skype/call-2017", "teams/call-2020")
+    captures = ("whatsapp/call-2019", "viber/call-2024", "skype/call-2017", "teams/call-2020", "lab/sip-opus")
     frames = [frame for name in captures for frame in frames_of(PCAPS / f"{name}.pcap", None)]
-    check(veth, frames, tmp_path, workers)
+    calls = check(veth, frames, tmp_path, workers)
+    assert any(call["app"] == "sip" and call["ended_by"] == "bye" for call in calls)
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -188,4 +203,6 @@ def test_corpus(veth: Wire, tmp_path: Path, workers: int) -> None:
     if not (CORPUS / "index.csv").is_file():
         pytest.skip("no corpus: set FLOWCLASS_CORPUS")
     frames = [frame for capture, begin in chosen(CORPUS) for frame in frames_of(capture, begin)]
-    check(veth, frames, tmp_path, workers)
+    calls = check(veth, frames, tmp_path, workers)
+    apps = Counter(call["app"] for call in calls if not call["media_flows"])
+    assert apps.keys() >= {"sip", "whatsapp", "teams"}
