@@ -14,7 +14,12 @@ import numpy as np
 from flowclass.jit import RAW_LOADS, int64, kernel, swapped_load
 
 if RAW_LOADS:
-    _load16, _load32, _load64 = swapped_load(16), swapped_load(32), swapped_load(64)
+    _load8, _load16, _load32, _load64 = (swapped_load(bits) for bits in (8, 16, 32, 64))
+
+    @kernel
+    def u8(data: Any, index: int) -> int:
+        """Return the byte at ``index``."""
+        return _load8(data, index)
 
     @kernel
     def be16(data: Any, index: int) -> int:
@@ -34,6 +39,11 @@ if RAW_LOADS:
 else:
 
     @kernel
+    def u8(data: Any, index: int) -> int:
+        """Return the byte at ``index``."""
+        return int64(data[index])
+
+    @kernel
     def be16(data: Any, index: int) -> int:
         """Return the big-endian 16-bit integer at ``index``."""
         return (int64(data[index]) << 8) | int64(data[index + 1])
@@ -50,15 +60,9 @@ else:
 
 
 @kernel
-def u8(data: Any, index: int) -> int:
-    """Return the byte at ``index``."""
-    return int64(data[index])
-
-
-@kernel
 def le16(data: Any, index: int) -> int:
     """Return the little-endian 16-bit integer at ``index``."""
-    return int64(data[index]) | (int64(data[index + 1]) << 8)
+    return u8(data, index) | (u8(data, index + 1) << 8)
 
 
 @kernel
@@ -70,4 +74,4 @@ def le32(data: Any, index: int) -> int:
 @kernel
 def be24(data: Any, index: int) -> int:
     """Return the big-endian 24-bit integer at ``index``."""
-    return (be16(data, index) << 8) | int64(data[index + 2])
+    return (be16(data, index) << 8) | u8(data, index + 2)

@@ -92,7 +92,10 @@ if TYPE_CHECKING:
         return np.uint64(int(x) * int(y) >> 64)
 
     def swapped_load(bits: int) -> Callable[[Any, int], int]:
-        """Return ``load(data, index)`` for a big-endian word of ``bits``; only when ``RAW_LOADS``."""
+        """Return ``load(data, index)`` for a big-endian word of ``bits``; only when ``RAW_LOADS``.
+
+        An index is never negative, which ``data[index]`` would have to find out each time.
+        """
         return lambda data, index: 0
 
 elif JIT_ENABLED:

@@ -104,7 +104,9 @@ def swapped_load(bits: int) -> Callable[[Any, int], int]:
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             pointer = _item_pointer(context, builder, data, args[0], index, args[1])
             word = ir.IntType(bits)
-            loaded = builder.bswap(builder.load(builder.bitcast(pointer, word.as_pointer()), align=1))
+            loaded = builder.load(builder.bitcast(pointer, word.as_pointer()), align=1)
+            if bits > 8:
+                loaded = builder.bswap(loaded)
             return loaded if bits == 64 else builder.zext(loaded, ir.IntType(64))
 
         return (types.uint64 if bits == 64 else types.int64)(data, index), codegen
