@@ -64,6 +64,7 @@ def analyze(
     on_calls: CallTaker | None = None,
     quality: QualitySettings | None = None,
     policy: RecordPolicy | None = None,
+    words: bool = True,
 ) -> Result:
     """Read captures as one, in time order, and hand every flow with its verdict to ``on_batch``.
 
@@ -77,7 +78,14 @@ def analyze(
     source = open_source(inputs, bpf=bpf)
     try:
         return analyze_source(
-            source, on_batch, settings=settings, model=model, on_calls=on_calls, quality=quality, policy=policy
+            source,
+            on_batch,
+            settings=settings,
+            model=model,
+            on_calls=on_calls,
+            quality=quality,
+            policy=policy,
+            words=words,
         )
     finally:
         source.close()
@@ -92,10 +100,18 @@ def analyze_source(
     on_calls: CallTaker | None = None,
     quality: QualitySettings | None = None,
     policy: RecordPolicy | None = None,
+    words: bool = True,
 ) -> Result:
     """Do the work of `analyze` on an open source."""
     pipeline = Pipeline(
-        source.name, on_batch, settings=settings, model=model, on_calls=on_calls, quality=quality, policy=policy
+        source.name,
+        on_batch,
+        settings=settings,
+        model=model,
+        on_calls=on_calls,
+        quality=quality,
+        policy=policy,
+        words=words,
     )
     for block in source.blocks():
         pipeline.add(block)
@@ -116,6 +132,7 @@ class Pipeline:
     stats : STATS[1] to count in, which may lie in shared memory; None makes one
     settings, model, quality : defaults are used for None; the last says what a MOS assumes
     policy : names the networks of flows and hides addresses; None does neither
+    words : let the model's verdicts tell why, see Classifier
 
     Attributes
     ----------
@@ -135,8 +152,10 @@ class Pipeline:
         policy: RecordPolicy | None = None,
         on_media: MediaTaker | None = None,
         stats: np.ndarray | None = None,
+        words: bool = True,
     ) -> None:
         self.name = name
+        self._words = words
         self._policy = policy or RecordPolicy()
         self.meter = FlowMeter(settings, stats)
         self.calls: Assembler | None = None
@@ -166,7 +185,7 @@ class Pipeline:
     def use(self, model: ModelBundle) -> None:
         """Classify with this model from now on."""
         self.model = model
-        self._classifier = Classifier(model)
+        self._classifier = Classifier(model, self._words)
 
     def add(self, block: PacketBlock) -> None:
         """Meter a block; hand on flows that ended, once there are enough of them."""

@@ -139,6 +139,7 @@ def analyze_all(
                     on_calls=on_calls,
                     quality=quality,
                     policy=policy,
+                    words=arguments.flows is not None,
                 )
             )
         except CaptureError as error:

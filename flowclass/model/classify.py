@@ -21,13 +21,15 @@ class Classifier:
     Parameters
     ----------
     bundle : a loaded model
+    words : fill ``VERDICT["signs"]``, of which records tell in words why the model decided; totals need none
     """
 
-    def __init__(self, bundle: ModelBundle) -> None:
+    def __init__(self, bundle: ModelBundle, words: bool = True) -> None:
         self.bundle = bundle
         self._verdicts = np.zeros(0, VERDICT)
         self._probabilities = np.zeros((0, len(bundle.labels)), np.float32)
         self._weights = np.zeros(FEATURE_COUNT, np.float32)
+        self._words = words
 
     def classify(self, flows: np.ndarray, features: np.ndarray) -> np.ndarray:
         """Return VERDICT[n], one row a flow, valid until the next call.
@@ -45,7 +47,8 @@ class Classifier:
         probabilities = self._probabilities[: len(features)]
         forest, rules, norms = self.bundle.forest, self.bundle.rules, self.bundle.norms
         classify_flows(forest, rules, flows, features, probabilities, verdicts)
-        weigh_flows(forest, rules, norms, flows, features, probabilities, self._weights, verdicts)
+        if self._words:
+            weigh_flows(forest, rules, norms, flows, features, probabilities, self._weights, verdicts)
         return verdicts
 
     def probabilities(self, features: np.ndarray) -> np.ndarray:

@@ -39,3 +39,14 @@ def test_classify__flows_without_features_are_unknown() -> None:
 
 def test_classify__empty_batch_gives_no_verdicts() -> None:
     assert Classifier(small_bundle()).classify(np.zeros(0, FLOW), made_up_rows(0)[0]).size == 0
+
+
+def test_classify__without_words_verdicts_are_the_same_and_tell_no_reasons() -> None:
+    features, _ = made_up_rows(100)
+    flows = np.zeros(100, FLOW)
+    flows["features_row"] = np.arange(100)
+    telling = Classifier(small_bundle()).classify(flows, features).copy()
+    silent = Classifier(small_bundle(), words=False).classify(flows, features).copy()
+    assert telling["signs"].any()
+    telling["signs"] = 0
+    np.testing.assert_array_equal(silent, telling)
