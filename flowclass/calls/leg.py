@@ -183,6 +183,8 @@ def _leg(
             if not spans:
                 return media_first[way], media_last[way]
             return min(first for first, _ in spans), max(last for _, last in spans)
+        if media_first[way]:
+            return media_first[way], media_last[way]
         is_steady = carried[way] * NS_PER_S >= MEDIA_LEAST_RATE * (last_ns - first_ns)
         return (first_ns, last_ns) if is_steady else None
 

@@ -17,6 +17,7 @@ from flowclass.flow.identity import flow_id
 from flowclass.flow.jitter import LEAST_PACKETS, NS_PER_S, look_at_clock
 from flowclass.flow.reassembly import release_hello
 from flowclass.flow.reports import MAX_REPORTS, hand_out_reports, release_reports
+from flowclass.flow.steady import is_media
 from flowclass.flow.streams import CONFIRMED, MAX_STREAMS, release_streams
 from flowclass.flow.table import remove
 from flowclass.flow.voice import close_second, voice_seconds
@@ -49,12 +50,14 @@ def has_expired(flow: Any, now_ns: int, meter: Any) -> Any:
 
 @kernel
 def sum_streams(streams: Any, body: Any, out: Any) -> None:
-    """Sum up the flow's confirmed media streams by direction."""
+    """Sum up the flow's confirmed media streams by direction; without any, its steady packets are its media."""
     for direction in range(2):
+        steady = body["steady"][direction]
+        with_pace = body["streams"] == 0 and is_media(steady, int64(body["packets"][direction]))
         out["stream_packets"][direction] = 0
         out["stream_expected"][direction] = 0
-        out["media_first_ns"][direction] = 0
-        out["media_last_ns"][direction] = 0
+        out["media_first_ns"][direction] = steady["first_ns"] if with_pace else 0
+        out["media_last_ns"][direction] = steady["last_ns"] if with_pace else 0
     at = int64(body["stream_head"])
     while at >= 0:
         stream = streams[at]
@@ -153,7 +156,7 @@ def hand_out(state: Any, row: int, reason: int) -> None:
         out["packets"][direction] = body["packets"][direction]
         out["bytes"][direction] = body["bytes"][direction]
         out["tcp_flags"][direction] = body["tcp_flags"][direction]
-        out["gap_max_ns"][direction] = body["gap_max_ns"][direction]
+        out["gap_max_ns"][direction] = body["steady"][direction]["gap_max_ns"]
         out["trips"][direction] = body["trip"][direction]["trips"]
         out["trip_min_ns"][direction] = body["trip"][direction]["trip_min_ns"]
         out["trip_sum_ns"][direction] = body["trip"][direction]["trip_sum_ns"]

@@ -102,6 +102,18 @@ TRIP_FIELDS = (
 )
 TRIP = dtype_of(TRIP_FIELDS)
 
+#: How one direction of a UDP flow in which no RTP shows keeps its pace (flow.steady).
+STEADY_FIELDS = (
+    Field("heard_ns", "i8", "its latest payload packet, 0 before the first", "ns"),
+    Field("gap_max_ns", "i8", "longest pause between two", "ns"),
+    Field("run_ns", "i8", "the first of those in a row without a pause", "ns"),
+    Field("first_ns", "i8", "the first that was media, 0 for none", "ns"),
+    Field("last_ns", "i8", "the latest that was", "ns"),
+    Field("packets", "u4", "packets that were media"),
+    Field("run", "u1", "packets in a row, as far as they are counted"),
+)
+STEADY = dtype_of(STEADY_FIELDS)
+
 _BODY_FIELDS = (
     # First line: all that a packet of a firmly labelled flow touches.
     Field("bytes", "u8", "IP bytes by direction", "byte", shape=(2,)),
@@ -156,8 +168,7 @@ _BODY_FIELDS = (
         shape=(SEQUENCE_LENGTH,),
     ),
     Field("voice", VOICE, "of a tunnel: the speech it may carry"),
-    Field("heard_ns", "i8", "latest payload packet by direction, while no RTP shows", "ns", shape=(2,)),
-    Field("gap_max_ns", "i8", "longest pause between such packets", "ns", shape=(2,)),
+    Field("steady", STEADY, "pace by direction, while no RTP shows", shape=(2,)),
     Field("trip", TRIP, "STUN round trips by the way of the request", shape=(2,)),
 )
 
@@ -204,6 +215,8 @@ _STREAM_FIELDS = (
     Field("extension", "u2", "RTP header extension profile, 0 for none"),
     Field("payload_types", "u1", "changes of payload type, saturating"),
     Field("restarts", "u1", "jumps of the sequence number too far to be loss, saturating"),
+    Field("strays", "u1", "packets in a row of another payload type that are numbered apart"),
+    Field("strayed_at", "u2", "packets, modulo 65536, when the latest of them came"),
     Field("ns_per_tick", "f4", "tick of the RTP clock, 0 while it is not known (flow.jitter)", "ns"),
     Field("jitter_ns", "f4", "interarrival jitter (RFC 3550 §6.4.1)", "ns"),
     Field("jitter_max_ns", "f4", "largest it ever was", "ns"),
@@ -278,8 +291,8 @@ FLOW_FIELDS = (
     Field("streams", "u1", "media streams confirmed, saturating"),
     Field("stream_packets", "u4", "packets of confirmed media streams by direction", shape=(2,)),
     Field("stream_expected", "u4", "packets that those streams' sequence numbers span", shape=(2,)),
-    Field("media_first_ns", "i8", "first packet of those streams, 0 when there are none", "ns", shape=(2,)),
-    Field("media_last_ns", "i8", "latest packet of those streams", "ns", shape=(2,)),
+    Field("media_first_ns", "i8", "first packet of those, without any of steady ones, or 0", "ns", shape=(2,)),
+    Field("media_last_ns", "i8", "latest packet of them", "ns", shape=(2,)),
     Field("voice_like_s", "i4", "seconds in which a tunnel was like speech, NO_VOICE for what is no tunnel", "s"),
     Field("resolved_app", "u1", "App whose host name had been resolved to the address, or UNKNOWN"),
     Field("linked_app", "u1", "App by the evidence of another flow of its socket or host where its own names none"),

@@ -161,15 +161,6 @@ def note_both_ends(state: Any, pkt: Any, msg: Any, direction: int, body: Any) ->
 
 
 @kernel
-def note_gap(body: Any, direction: int, ts_ns: int) -> None:
-    """Take a payload packet of a UDP flow without RTP into its longest pause, all that can be said of its quality."""
-    before = int64(body["heard_ns"][direction])
-    if before != 0 and ts_ns - before > body["gap_max_ns"][direction]:
-        body["gap_max_ns"][direction] = ts_ns - before
-    body["heard_ns"][direction] = ts_ns
-
-
-@kernel
 def release_reports(state: Any, body: Any) -> None:
     """Give all REPORT rows of a flow back to the pool."""
     meter = state.meter[0]

@@ -23,6 +23,8 @@ LARGEST_CONFIRMING_STEP = 3
 #: RFC 3550 §A.1: a forward jump below MAX_DROPOUT is loss; a step back below MAX_MISORDER is reordering.
 MAX_DROPOUT = 3000
 MAX_MISORDER = 100
+#: Packets in a row that are numbered apart before they are the source's own: no error correction comes in such bursts.
+STRAYS = 8
 #: Candidates a direction may hold; the oldest makes room.
 MAX_CANDIDATES = 2
 #: Candidates that came to nothing after which a flow without streams is no longer searched (FACTS §0: more than
@@ -67,9 +69,43 @@ def start_stream(data: Any, lo: int, hi: int, size: int, ts_ns: int, direction: 
     stream["extension"] = extension_profile(data, lo, hi)
     stream["in_order"] = 0
     stream["restarts"] = 0
+    stream["strays"] = 0
+    stream["strayed_at"] = 0
     stream["gaps"] = 0
     stream["step_least"] = 0
     start_clock(stream)
+
+
+@kernel
+def is_numbered_apart(stream: Any, delta: int) -> bool:
+    """Whether a packet of another payload type, ``delta`` ahead of its source, is numbered on its own.
+
+    Zoom sends forward error correction so: neither its numbers nor its packets are the media's. When it goes on without
+    any packet of the source in between, the source has changed its payload type, and its numbers with it.
+    """
+    if delta <= MAX_MISORDER or delta > SEQ_MASK - MAX_MISORDER:
+        return False
+    packets = int64(stream["packets"]) & SEQ_MASK
+    if stream["strayed_at"] != packets:
+        stream["strayed_at"] = packets
+        stream["strays"] = 0
+    stream["strays"] += 1
+    if stream["strays"] < STRAYS:
+        return True
+    stream["strays"] = 0
+    return False
+
+
+@kernel
+def begin_anew(stream: Any, delta: int, rtp: int, ts_ns: int) -> None:
+    """Follow a sender that began anew, ``delta`` ahead: what lies between was never sent, so it is not lost."""
+    if stream["restarts"] < U1_MAX:
+        stream["restarts"] += 1
+    stream["in_order"] = 0
+    stream["max_seq"] += delta
+    stream["base_seq"] += delta - 1
+    stream["last_rtp"] = rtp
+    stream["last_ns"] = ts_ns
 
 
 @kernel
@@ -81,13 +117,15 @@ def update_stream(data: Any, lo: int, size: int, ts_ns: int, stream: Any) -> boo
     if delta == 0:
         stream["duplicates"] += 1
         return False
-    stream["bytes"] += size
-    stream["packets"] += 1
-    stream["markers"] += second >> 7
     if second & 0x7F != stream["payload_type"]:
+        if is_numbered_apart(stream, delta):
+            return False
         stream["payload_type"] = second & 0x7F
         if stream["payload_types"] < U1_MAX:
             stream["payload_types"] += 1
+    stream["bytes"] += size
+    stream["packets"] += 1
+    stream["markers"] += second >> 7
     if delta < MAX_DROPOUT:
         rtp = be32(data, lo + 4)
         step = signed32(rtp - int64(stream["last_rtp"]))
@@ -111,14 +149,7 @@ def update_stream(data: Any, lo: int, size: int, ts_ns: int, stream: Any) -> boo
     elif delta > SEQ_MASK - MAX_MISORDER:
         stream["reordered"] += 1
     else:
-        if stream["restarts"] < U1_MAX:
-            stream["restarts"] += 1
-        stream["in_order"] = 0
-        # The sender began anew: what lies between was never sent, so it must not count as lost.
-        stream["max_seq"] += delta
-        stream["base_seq"] += delta - 1
-        stream["last_rtp"] = be32(data, lo + 4)
-        stream["last_ns"] = ts_ns
+        begin_anew(stream, delta, be32(data, lo + 4), ts_ns)
     packets = int64(stream["packets"])
     if packets >= LEAST_PACKETS and packets & (packets - 1) == 0:
         look_at_clock(stream)

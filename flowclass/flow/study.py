@@ -21,9 +21,10 @@ from flowclass.flow.expire import MEDIA_PACKETS
 from flowclass.flow.identity import flow_id
 from flowclass.flow.reassembly import join_hello
 from flowclass.flow.record import WINDOW_PACKETS
-from flowclass.flow.reports import note_both_ends, note_gap
+from flowclass.flow.reports import note_both_ends
 from flowclass.flow.resolved import learn_answers, learn_server
 from flowclass.flow.sipevents import note_sip
+from flowclass.flow.steady import note_pace
 from flowclass.flow.streams import CONFIRMED, MAX_REJECTS, add_media, update_stream
 from flowclass.flow.window import add_to_window
 from flowclass.jit import int64, kernel, unit
@@ -191,7 +192,7 @@ def study(state: Any, k: int, direction: int, row: int) -> int:
     body = state.body[row]
     msg = state.message[0]
     if body["streams"] == 0 and pkt["proto"] == UDP:
-        note_gap(body, direction, int64(pkt["ts_ns"]))
+        note_pace(body["steady"][direction], int64(pkt["ts_ns"]))
     if body["stage"] != OPEN:
         inspect(data, pkt, msg)
         note_call(data, pkt, msg, direction, body)
@@ -263,6 +264,6 @@ def follow_media(state: Any, k: int, direction: int, row: int) -> bool:
     if kind == Kind.NOT_VOIP or kind == Kind.TUNNEL or kind == Kind.MESSAGING:
         return True
     if body["streams"] == 0 and body["stream_rejects"] >= MAX_REJECTS:
-        note_gap(body, direction, int64(pkt["ts_ns"]))
+        note_pace(body["steady"][direction], int64(pkt["ts_ns"]))
         return True
     return False

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flowclass.flow.record import STREAM
-from flowclass.flow.streams import CONFIRMED, start_stream, update_stream
+from flowclass.flow.streams import CONFIRMED, STRAYS, start_stream, update_stream
 from tests import frames
 
 STEP_NS = 20_000_000
@@ -86,3 +86,32 @@ def test_stream__scattered_numbers_do_not_confirm() -> None:
 
 def test_stream__restart_adds_no_loss() -> None:
     assert lost(feed([10, 11, 12, 30000, 30001])) == 0
+
+
+def feed_typed(packets: list[tuple[int, int]]) -> np.void:
+    """Return the STREAM row after packets given as (payload type, sequence number), 20 ms and 960 ticks apart."""
+    stream = np.zeros(1, STREAM)
+    for i, (payload_type, seq) in enumerate(packets):
+        data = as_bytes(frames.rtp(seq, i * 960, 0x1234, b"x" * 20, payload_type=payload_type))
+        if i == 0:
+            start_stream(data, 0, data.size, data.size, i * STEP_NS, 0, stream[0])
+        else:
+            update_stream(data, 0, data.size, i * STEP_NS, stream[0])
+    return stream[0]
+
+
+def test_stream__error_correction_that_is_numbered_apart_is_no_loss() -> None:
+    media = [(98, seq) for seq in range(20_000, 20_100)]
+    mixed = [one for place, packet in enumerate(media) for one in (packet, (110, 21_200 + place))]
+    stream = feed_typed(mixed)
+    assert (int(stream["packets"]), lost(stream), int(stream["restarts"])) == (100, 0, 0)
+
+
+def test_stream__another_payload_type_in_the_same_numbers_is_the_same_media() -> None:
+    stream = feed_typed([(98 if seq % 3 else 107, seq) for seq in range(100)])
+    assert (int(stream["packets"]), lost(stream)) == (100, 0)
+
+
+def test_stream__a_source_that_changes_type_and_numbers_goes_on() -> None:
+    stream = feed_typed([(98, seq) for seq in range(50)] + [(107, seq) for seq in range(40_000, 40_100)])
+    assert (int(stream["packets"]), lost(stream)) == (50 + 100 - STRAYS + 1, 0)
