@@ -104,8 +104,10 @@ def call_record(call: OpenCall, scene: Scene, end_ns: int | None, setup_ns: int,
         start = min(start, dialog.first_ns)
     cut_start, cut_end = scene.cuts(call.media, end_ns, CUT_NS)
     rows = [(row, up) for up, leg in zip(ups, legs, strict=True) for row in leg.streams]
+    # In which order flows are told of depends on how busy the link is.
+    signalling = sorted(call.signalling, key=lambda one: (one.first_ns, one.flow_ids))
     # RTCP on a port of its own is no media, and speaks of it.
-    for one in call.signalling:
+    for one in signalling:
         is_turned = client != one.client and client in one.host
         rows += [(row, 1 - up if is_turned else up) for row, up in one.reports]
     streams = merged([row for row, _ in rows], [up for _, up in rows])
@@ -115,7 +117,7 @@ def call_record(call: OpenCall, scene: Scene, end_ns: int | None, setup_ns: int,
         snapped=any(leg.is_snapped for leg in legs),
         settings=scene.quality,
     )
-    marks = [leg.end for leg in every] + [one.end for one in call.signalling]
+    marks = [leg.end for leg in every] + [one.end for one in signalling]
     ended = ended_by(marks, end, cut_end=cut_end)
     if dialog is not None and dialog.ended_ns:
         ended = EndedBy.BYE
