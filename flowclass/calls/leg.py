@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from flowclass.apps.habit import FIRST_RANDOM_SSRC
 from flowclass.calls.stream import LEAST_PACKETS, PLACES, Trips, streams_of, trips_of
+from flowclass.calls.ties import Tie, source_ties
 from flowclass.flow.callmarks import ICE
 from flowclass.record.packet import IPV4_MAPPED
 from flowclass.record.status import Anomaly, EndReason
@@ -27,8 +27,6 @@ PORT_PAIRS = frozenset({App.SIP, App.RTP, App.KAKAOTALK})
 FAMILY = {App.SKYPE: App.TEAMS, App.MESSENGER: App.WHATSAPP, App.RTP: App.SIP}
 #: Applications whose media always goes through servers of theirs (FACTS §1.8, §1.10, §1.15).
 SERVED = frozenset({App.DISCORD, App.MEET, App.SNAPCHAT, App.KAKAOTALK, App.WEBEX})
-#: Applications whose servers send one source to many clients, so that it says nothing of whose call it is.
-FORWARDED = frozenset({App.DISCORD, App.MEET, App.WEBEX, App.ZOOM})
 _TURN = frozenset({80, 443, 3478, 3479, 3480, 3481})
 #: Ports on which the relays of the others listen (FACTS §1.2-1.9); media to any other port goes to the peer.
 RELAY_PORTS = {
@@ -57,13 +55,11 @@ NS_PER_S = 1_000_000_000
 UDP = 17
 _SNAPPED = 1 << Anomaly.SNAPPED
 #: Places of a stream's values (calls.stream).
-_SSRC, _PACKETS, _DIRECTION = PLACES["ssrc"], PLACES["packets"], PLACES["direction"]
+_PACKETS, _DIRECTION = PLACES["packets"], PLACES["direction"]
 _FIRST_NS, _LAST_NS = PLACES["first_ns"], PLACES["last_ns"]
 
 #: Application and address of a client; of nameless media the other end's address as well.
 Host = tuple[int, str, str]
-#: What only flows of one call share: a socket, an id, a source of media.
-Tie = tuple[str, str, int]
 #: First and last, in ns.
 Span = tuple[int, int]
 
@@ -202,13 +198,7 @@ def _leg(
     if goes_on or piece:
         ties.append(("flow", "", flow_id))
     family = FAMILY.get(named, named)
-    whose = "" if family == App.WHATSAPP else str(client)
-    if named not in FORWARDED:
-        ties += [
-            ("source", whose, row[_SSRC])
-            for row in streams
-            if row[_SSRC] >= FIRST_RANDOM_SSRC and row[_PACKETS] >= LEAST_PACKETS
-        ]
+    ties += source_ties(named, str(client), streams)
     return Leg(
         flow_id=flow_id,
         host=(int(family), str(client), str(peer) if named in NAMELESS else ""),

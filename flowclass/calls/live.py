@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from flowclass.calls.leg import FAMILY, PORT_PAIRS, Host, Tie, address
+from flowclass.calls.leg import FAMILY, PORT_PAIRS, Host, address
+from flowclass.calls.ties import Tie
 from flowclass.flow.record import BODY_FIELDS, HOT_FIELDS
 from flowclass.record.field import dtype_of
 from flowclass.record.packet import IPV4_MAPPED

@@ -10,8 +10,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from flowclass.calls.leg import ONE_SOCKET, Host, Leg, Tie
+from flowclass.calls.leg import ONE_SOCKET, Host, Leg
 from flowclass.calls.stream import PLACES
+from flowclass.calls.ties import Tie
 from flowclass.record.verdict import App
 
 NS_PER_S = 1_000_000_000

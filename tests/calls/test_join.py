@@ -38,6 +38,18 @@ def test_a_source_that_moves_to_another_socket_is_one_call() -> None:
     assert call.media_flows == 2
 
 
+def test_calls_of_different_clients_with_one_source_in_common_by_chance_stay_apart() -> None:
+    source = 0x5EED_0000
+    calls = assemble(flow(100, 200, ssrc=source), flow(100, 200, src=OTHER, sport=41000, ssrc=source + 1))
+    assert [call.media_flows for call in calls] == [1, 1]
+
+
+def test_a_client_that_takes_both_sources_to_another_address_has_one_call() -> None:
+    source = 0x5EED_0000
+    (call,) = assemble(flow(100, 130, ssrc=source), flow(131, 200, src=OTHER, sport=41000, dst=PEER, ssrc=source))
+    assert call.media_flows == 2
+
+
 def test_people_behind_one_address_who_speak_at_once_have_a_call_each() -> None:
     calls = assemble(
         *(flow(100 + n, 200 + n, app=App.TEAMS, sport=50000 + n, dst=RELAY + n) for n in range(5)),
