@@ -1,15 +1,15 @@
-"""Host module: OpenCall, a call that may yet grow, and CallIndex, which finds the calls a flow belongs to."""
+"""Host module: OpenCall, a call that may yet grow."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from flowclass.calls.leg import Host, Leg, Span, Tie
+from flowclass.calls.leg import Host, Leg, Span
 from flowclass.calls.signalling import Signalling
 from flowclass.calls.stream import PLACES, kind_of
+from flowclass.calls.ties import Tie
 
 _Key = TypeVar("_Key")
 _DIRECTION, _FIRST, _LAST = PLACES["direction"], PLACES["first_ns"], PLACES["last_ns"]
@@ -114,61 +114,3 @@ def extent(leg: Leg) -> Span:
     """Return first and last media of a flow, either way."""
     both = span(*leg.media)
     return both if both is not None else (leg.first_ns, leg.last_ns)
-
-
-class CallIndex:
-    """Open calls by what joins flows to them."""
-
-    def __init__(self) -> None:
-        self._calls: dict[OpenCall, None] = {}
-        self._by_tie: dict[Tie, list[OpenCall]] = {}
-        self._by_host: dict[Host, list[OpenCall]] = {}
-
-    def __len__(self) -> int:
-        return len(self._calls)
-
-    def __iter__(self) -> Iterator[OpenCall]:
-        return iter(list(self._calls))
-
-    def tied(self, ties: Iterable[Tie], when: Span) -> list[OpenCall]:
-        """Return the calls that share a tie with media and are near it in time."""
-        found: dict[OpenCall, None] = {}
-        for tie in ties:
-            for call in self._by_tie.get(tie, ()):
-                if tie[0] == "flow" or overlap(call.media, when) >= -JOIN_GAP_NS:
-                    found[call] = None
-        return list(found)
-
-    def at(self, hosts: Iterable[Host]) -> list[OpenCall]:
-        """Return the calls of some hosts."""
-        found: dict[OpenCall, None] = {}
-        for host in hosts:
-            found.update(dict.fromkeys(self._by_host.get(host, ())))
-        return list(found)
-
-    def put(self, call: OpenCall, ties: Iterable[Tie], hosts: Iterable[Host]) -> None:
-        """Take a call with some ties and hosts of it."""
-        self._calls[call] = None
-        for tie in ties:
-            calls = self._by_tie.setdefault(tie, [])
-            if call not in calls:
-                calls.append(call)
-        for host in hosts:
-            calls = self._by_host.setdefault(host, [])
-            if call not in calls:
-                calls.append(call)
-
-    def remove(self, call: OpenCall) -> None:
-        """Forget a call."""
-        del self._calls[call]
-        for tie in call.ties:
-            self._drop(self._by_tie, tie, call)
-        for host in call.hosts:
-            self._drop(self._by_host, host, call)
-
-    @staticmethod
-    def _drop(index: dict[_Key, list[OpenCall]], key: _Key, call: OpenCall) -> None:
-        calls = index[key]
-        calls.remove(call)
-        if not calls:
-            del index[key]

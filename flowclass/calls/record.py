@@ -12,6 +12,8 @@ from typing import Any
 from flowclass.record.verdict import APP_NAMES
 
 SCHEMA_VERSION = 1
+#: Flows named in a record.
+MAX_FLOWS = 64
 
 
 class Outcome(StrEnum):

@@ -1,0 +1,169 @@
+"""Host module: CallIndex, the open calls: which of them a flow belongs to, and which are one call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+from flowclass.calls.leg import Host, Span
+from flowclass.calls.live import LiveFlows
+from flowclass.calls.opencall import JOIN_GAP_NS, NS_PER_S, OpenCall, overlap
+from flowclass.calls.ties import Tie
+
+_Key = TypeVar("_Key")
+#: Two speaking at one address for this long at once are two calls, not a call that changes its path.
+TWO_CALLS_NS = 10 * NS_PER_S
+#: Calls of one address that are near each other in time and wait for each other; more are many people behind it, and
+#: what is complete of them is given out.
+MAX_NEIGHBOURS = 32
+
+
+class CallIndex:
+    """Open calls by what joins flows to them.
+
+    Attributes
+    ----------
+    merged : calls that turned out to be of others
+    """
+
+    def __init__(self) -> None:
+        self._calls: dict[OpenCall, None] = {}
+        self._by_tie: dict[Tie, list[OpenCall]] = {}
+        self._by_host: dict[Host, list[OpenCall]] = {}
+        self.merged = 0
+
+    def __len__(self) -> int:
+        return len(self._calls)
+
+    def __iter__(self) -> Iterator[OpenCall]:
+        return iter(list(self._calls))
+
+    def tied(self, ties: Iterable[Tie], when: Span) -> list[OpenCall]:
+        """Return the calls that share a tie with media and are near it in time."""
+        found: dict[OpenCall, None] = {}
+        for tie in ties:
+            for call in self._by_tie.get(tie, ()):
+                if tie[0] == "flow" or overlap(call.media, when) >= -JOIN_GAP_NS:
+                    found[call] = None
+        return list(found)
+
+    def at(self, hosts: Iterable[Host]) -> list[OpenCall]:
+        """Return the calls of some hosts."""
+        found: dict[OpenCall, None] = {}
+        for host in hosts:
+            found.update(dict.fromkeys(self._by_host.get(host, ())))
+        return list(found)
+
+    def put(self, call: OpenCall, ties: Iterable[Tie], hosts: Iterable[Host]) -> None:
+        """Take a call with some ties and hosts of it."""
+        self._calls[call] = None
+        for tie in ties:
+            calls = self._by_tie.setdefault(tie, [])
+            if call not in calls:
+                calls.append(call)
+        for host in hosts:
+            calls = self._by_host.setdefault(host, [])
+            if call not in calls:
+                calls.append(call)
+
+    def remove(self, call: OpenCall) -> None:
+        """Forget a call."""
+        del self._calls[call]
+        for tie in call.ties:
+            self._drop(self._by_tie, tie, call)
+        for host in call.hosts:
+            self._drop(self._by_host, host, call)
+
+    @staticmethod
+    def _drop(index: dict[_Key, list[OpenCall]], key: _Key, call: OpenCall) -> None:
+        calls = index[key]
+        calls.remove(call)
+        if not calls:
+            del index[key]
+
+    def merge(self, calls: list[OpenCall]) -> OpenCall:
+        """Make several calls one: a flow, or an address, has bridged them."""
+        call = calls[0]
+        for other in calls[1:]:
+            self.remove(other)
+            call.absorb(other)
+            self.put(call, other.ties, other.hosts)
+            self.merged += 1
+        return call
+
+    def complete(self, over: list[OpenCall], live: LiveFlows | None) -> Iterator[OpenCall]:
+        """Yield, joined, those of the calls ``over`` to which nothing live belongs, the first to begin first.
+
+        Each must be removed before the next is asked for.
+        """
+        if live is not None:
+            over = [
+                call
+                for call in over
+                if not live.may_join(
+                    call.hosts, call.all_ties, call.media[1] + JOIN_GAP_NS, by_host=not call.is_one_socket
+                )
+            ]
+        complete = set(over)
+        for call in sorted(over, key=lambda call: call.order):
+            if call not in complete:
+                continue
+            same = self._same(call)
+            if not complete.issuperset(same):
+                complete.difference_update(same)
+                continue
+            complete.difference_update(same)
+            call = self.merge(same)
+            complete.add(call)
+            neighbours = self._neighbours(call)
+            if len(neighbours) > MAX_NEIGHBOURS:
+                neighbours = [one for one in neighbours if one in complete]
+            if not complete.issuperset(neighbours):
+                # One of them goes on: whether it is the same call is not to be said yet.
+                complete.difference_update(neighbours)
+                continue
+            complete.difference_update(neighbours)
+            yield from self._resolve(neighbours)
+
+    def _same(self, call: OpenCall) -> list[OpenCall]:
+        """Return the call and those that signalling ties to it: one credential at several sockets."""
+        found, todo = {call: None}, [call]
+        while todo:
+            one = todo.pop()
+            ties = {tie for unit in one.tied for tie in unit.ties}
+            for other in self.tied(ties, one.media):
+                if other not in found:
+                    found[other] = None
+                    todo.append(other)
+        return list(found)
+
+    def _neighbours(self, call: OpenCall) -> list[OpenCall]:
+        """Return the call and those of the same address that are near it, or near one of them, in time."""
+        found, todo = {call: None}, [call]
+        while todo:
+            one = todo.pop()
+            if one.is_one_socket:
+                continue
+            for other in self.at(one.hosts):
+                if other not in found and not other.is_one_socket and overlap(one.media, other.media) >= -JOIN_GAP_NS:
+                    found[other] = None
+                    todo.append(other)
+        return list(found)
+
+    def _resolve(self, calls: list[OpenCall]) -> list[OpenCall]:
+        """Join calls of one address, unless two of them speak at once: then there are several people behind it."""
+        calls.sort(key=lambda call: call.order)
+        speeches = [(call, speech) for call in calls if (speech := call.speech) is not None]
+        several = any(
+            overlap(one, other) > TWO_CALLS_NS
+            for place, (_, one) in enumerate(speeches)
+            for _, other in speeches[place + 1 :]
+        )
+        if not several:
+            return [self.merge(calls)]
+        speakers = [call for call, _ in speeches]
+        # Legs that do not speak (video, a shared screen) go to the speaker that they lie beside for longest.
+        for call in calls:
+            if call not in speakers:
+                self.merge([max(speakers, key=lambda speaker: overlap(speaker.media, call.media)), call])
+        return speakers

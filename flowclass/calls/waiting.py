@@ -1,0 +1,107 @@
+"""Host module: Waiting, signalling that waits for its call, and the attempts among it that no call takes."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+
+from flowclass.calls.attempt import clusters_of, is_attempt
+from flowclass.calls.joining import CallIndex
+from flowclass.calls.leg import Host, Leg, Span
+from flowclass.calls.live import LINGER_NS, LiveFlows
+from flowclass.calls.opencall import JOIN_GAP_NS, NS_PER_S, OpenCall, overlap
+from flowclass.calls.signalling import Signalling, SignallingStore
+
+#: Set-up comes this long before media at most: the apps ring for a minute, and relays are asked before.
+SETUP_NS = 75 * NS_PER_S
+
+
+class Waiting:
+    """Flows without media, and when clients had calls that have been given out."""
+
+    def __init__(self) -> None:
+        self._store = SignallingStore()
+        self._given: dict[Host, deque[Span]] = {}
+
+    @property
+    def shed(self) -> int:
+        """Flows that were forgotten for want of room."""
+        return self._store.shed
+
+    def add(self, leg: Leg) -> None:
+        """Take a flow without media."""
+        self._store.add(leg)
+
+    def clusters(self) -> Iterator[list[Signalling]]:
+        """Yield what belongs together."""
+        return clusters_of(self._store)
+
+    def attach(self, call: OpenCall) -> None:
+        """Give a call the signalling that was for it."""
+        begin, end = call.media
+        ties, hosts = call.all_ties, set(call.hosts)
+        near = [
+            one
+            for one in self._store.at(hosts, ties)
+            if one.first_ns <= end and one.last_ns >= begin - SETUP_NS and one not in call.tied
+        ]
+        # An id leads from one socket to the next: what is tied to something tied is tied.
+        while tied := [one for one in near if not ties.isdisjoint(one.ties)]:
+            near = [one for one in near if one not in tied]
+            call.tied += tied
+            for one in tied:
+                ties |= one.ids
+                hosts.add(one.host)
+        beside: list[Signalling] = []
+        if not call.is_one_socket:
+            beside = [
+                one
+                for one in near
+                if one.host in hosts and one.last_ns >= begin - JOIN_GAP_NS and one.last_ns <= end + LINGER_NS
+            ]
+        for one in call.tied + beside:
+            one.is_used = True
+            if one not in call.signalling:
+                call.signalling.append(one)
+
+    def note_given(self, call: OpenCall) -> None:
+        """Remember when a call was that has been given out."""
+        if not call.is_one_socket:
+            for host in call.hosts:
+                self._given.setdefault(host, deque()).append(call.media)
+
+    def attempts(
+        self, clusters: list[list[Signalling]], calls: CallIndex, live: LiveFlows | None
+    ) -> Iterator[list[Signalling]]:
+        """Yield the signalling of each attempt, which no call with media has taken; forget what was taken."""
+        for cluster in clusters:
+            fresh = [one for one in cluster if not one.is_used]
+            units = fresh or cluster
+            first, last = min(one.first_ns for one in units), max(one.last_ns for one in units)
+            hosts, ties = {one.host for one in units}, {tie for one in units for tie in one.ties}
+            if calls.tied(ties, (first, last + SETUP_NS)):
+                # Its call is there and goes on: it will take it.
+                continue
+            by_host = not all(one.is_one_socket for one in units)
+            if live is not None and live.may_join(hosts, ties, last + SETUP_NS, by_host=by_host):
+                continue
+            is_beside_call = len(fresh) < len(cluster) or self._has_call(hosts, (first, last), calls)
+            self._store.remove(cluster)
+            if fresh and is_attempt(fresh) and not is_beside_call:
+                yield fresh
+
+    def _has_call(self, hosts: set[Host], when: Span, calls: CallIndex) -> bool:
+        """Whether a client had a call of this application at the time, so that its signalling was no attempt."""
+        spans = [call.media for call in calls.at(hosts) if not call.is_one_socket]
+        spans += [media for host in hosts for media in self._given.get(host, ())]
+        return any(overlap(media, when) >= -JOIN_GAP_NS for media in spans)
+
+    def forget(self, limit: int) -> None:
+        """Forget what was over at ``limit`` and can matter to no call that may yet come."""
+        for host, given in list(self._given.items()):
+            while given and given[0][1] < limit:
+                given.popleft()
+            if not given:
+                del self._given[host]
+        old = [one for waiting in self._store for one in waiting if one.is_used and one.last_ns < limit]
+        self._store.remove(old)
