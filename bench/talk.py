@@ -34,7 +34,7 @@ COOKIE = "2112a442"
 SEQUENCES, SEQUENCE_SLACK, RTP_BYTES = 1 << 16, 3000, 12
 #: Bytes of a payload that are kept: RTP behind the attributes of a TURN Send indication; and those at its end.
 HEAD_BYTES, TAIL_BYTES = 160, 32
-#: A silence that ends a call whose next media is on sockets of their own.
+#: A silence that ends a call without RTP, whose next media is on sockets of its own.
 SOCKET_GAP_S = 5.0
 #: Without RTP, packets of this share of the median size of their way are speech; pings and acknowledgements are less.
 SPEECH_SHARE = 0.75
@@ -210,7 +210,7 @@ def talks_of(path: Path, flows: set[frozenset[Socket]]) -> list[Talk]:
     parts: list[list[tuple[Packet, int | None]]] = []
     for one in media:
         silence = one[0].at - parts[-1][-1][0].at if parts else GAP_S
-        if silence >= GAP_S or (silence > SOCKET_GAP_S and not shares_socket(one[0], parts[-1])):
+        if silence >= GAP_S or (silence > SOCKET_GAP_S and one[1] is None and not shares_socket(one[0], parts[-1])):
             parts.append([])
         parts[-1].append(one)
     return [_talk(part) for part in parts]

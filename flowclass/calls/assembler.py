@@ -8,12 +8,13 @@ a call is given out once nothing more can belong to it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from flowclass.calls.describe import call_record
-from flowclass.calls.dialog import Dialogs
+from flowclass.calls.dialog import Dialog, Dialogs
 from flowclass.calls.emodel import QualitySettings
+from flowclass.calls.episodes import episodes
 from flowclass.calls.joining import CallIndex
 from flowclass.calls.leg import Leg, legs_of
 from flowclass.calls.live import LiveFlows
@@ -113,7 +114,8 @@ class Assembler:
         self._scene.note(flows)
         for leg in legs_of(flows, verdicts, media):
             if leg.is_media:
-                self._add_media(leg)
+                for part in episodes(leg, self._dialogs):
+                    self._add_media(part)
             else:
                 self._waiting.add(leg)
 
@@ -154,7 +156,8 @@ class Assembler:
             for cluster in self._waiting.clusters()
             if all(one.last_ns + SETUP_NS + untold < now_ns for one in cluster)
         ]
-        live = None if table is None else self._live(table, over, clusters)
+        silent = list(self._dialogs.over(now_ns, self._hold_ns + self._active_ns))
+        live = None if table is None else self._live(table, over, clusters, silent)
         given = [self._give(call, None) for call in self._open.complete(over, live)]
         excess = len(self._open) - MAX_CALLS
         if excess > 0:
@@ -162,7 +165,7 @@ class Assembler:
             self.early += excess
             given += [self._give(call, None) for call in first]
         given += self._attempts(clusters, live, None)
-        return given + list(self._unheard(now_ns, None))
+        return given + list(self._unheard(silent, live, None))
 
     def drain(self, now_ns: int) -> Iterator[Call]:
         """Yield all calls, the first to begin first, then the attempts: the capture ended at ``now_ns``.
@@ -174,18 +177,22 @@ class Assembler:
         for call in self._open.complete(list(self._open), None):
             yield self._give(call, now_ns)
         yield from self._attempts(list(self._waiting.clusters()), None, now_ns)
-        yield from self._unheard(now_ns, now_ns)
+        yield from self._unheard(self._dialogs.unused(), None, now_ns)
 
     def _is_over(self, call: OpenCall, now_ns: int, wait: int) -> bool:
         return now_ns > call.media[1] + wait + (self._active_ns if call.goes_on and wait != JOIN_GAP_NS else 0)
 
-    def _live(self, table: tuple[Any, Any], over: list[OpenCall], clusters: list[list[Signalling]]) -> LiveFlows | None:
-        """Return what is live of the clients of calls and attempts that look finished."""
-        if not over and not clusters:
+    @staticmethod
+    def _live(
+        table: tuple[Any, Any], over: list[OpenCall], clusters: list[list[Signalling]], dialogs: list[Dialog]
+    ) -> LiveFlows | None:
+        """Return what is live of the clients of calls, attempts and dialogs that look finished."""
+        if not over and not clusters and not dialogs:
             return None
         units = [one for cluster in clusters for one in cluster]
         hosts = [host for call in over for host in call.hosts] + [one.host for one in units]
         ties = [tie for call in over for tie in call.all_ties] + [tie for one in units for tie in one.ties]
+        ties += [tie for dialog in dialogs for tie in dialog.ties]
         sockets = {tie[1] for tie in ties if tie[0] == "socket"}
         return LiveFlows(*table, {host[1] for host in hosts} | sockets, ties)
 
@@ -194,11 +201,10 @@ class Assembler:
         self._open.remove(call)
         self.ended += 1
         self._waiting.note_given(call)
-        found = (self._dialogs.get(number) for kind, _, number in call.ties if kind == "dialog")
-        dialog = min((one for one in found if one is not None), key=lambda one: one.first_ns, default=None)
-        if dialog is not None:
+        found = [dialog for dialog in map(self._dialogs.get, call.dialogs) if dialog is not None]
+        for dialog in found:
             self._dialogs.remove(dialog)
-        return call_record(call, self._scene, end_ns, SETUP_NS, dialog)
+        return call_record(call, self._scene, end_ns, SETUP_NS, min(found, key=lambda one: one.first_ns, default=None))
 
     def _attempts(self, clusters: list[list[Signalling]], live: LiveFlows | None, end_ns: int | None) -> Iterator[Call]:
         """Yield the records of attempts: signalling that no call with media has taken."""
@@ -206,8 +212,11 @@ class Assembler:
             self.attempts += 1
             yield attempt_record(units, self._scene, end_ns)
 
-    def _unheard(self, now_ns: int, end_ns: int | None) -> Iterator[Call]:
-        """Yield the records of SIP dialogs that are over and of which no media was seen."""
-        for dialog in self._dialogs.over(now_ns, self._hold_ns + self._active_ns, everything=end_ns is not None):
+    def _unheard(self, dialogs: Iterable[Dialog], live: LiveFlows | None, end_ns: int | None) -> Iterator[Call]:
+        """Yield the records of SIP dialogs that are over and of which no media was seen, nor is to be told of."""
+        for dialog in dialogs:
+            if live is not None and live.may_join((), dialog.ties, dialog.last_ns, by_host=False):
+                continue
+            self._dialogs.remove(dialog)
             self.attempts += 1
             yield dialog_record(dialog, self._scene, end_ns)

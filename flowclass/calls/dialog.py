@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flowclass.calls.leg import address
+from flowclass.calls.ties import Tie
 from flowclass.flow.sipevents import Method
 
 NS_PER_S = 1_000_000_000
@@ -21,6 +22,10 @@ SILENT_NS = 180 * NS_PER_S
 CHALLENGES = frozenset({401, 407})
 RINGING = (180, 199)
 FIRST_FINAL, FIRST_REFUSAL = 200, 300
+
+
+#: Address and port.
+Socket = tuple[str, int]
 
 
 @dataclass(eq=False, slots=True)
@@ -50,7 +55,12 @@ class Dialog:
     has_replies: bool = False
     is_used: bool = False
     flow_ids: set[int] = field(default_factory=set)
-    sockets: set[tuple[str, int]] = field(default_factory=set)
+    sockets: set[Socket] = field(default_factory=set)
+
+    @property
+    def ties(self) -> list[Tie]:
+        """Its sockets, as flows have them."""
+        return [("socket", *socket) for socket in self.sockets]
 
 
 def _earlier(one_ns: int, other_ns: int) -> int:
@@ -68,7 +78,7 @@ class Dialogs:
 
     def __init__(self) -> None:
         self._by_number: dict[int, Dialog] = {}
-        self._by_socket: dict[tuple[str, int], Dialog] = {}
+        self._by_socket: dict[Socket, list[Dialog]] = {}
         self.shed = 0
 
     def add(self, events: Any) -> None:
@@ -94,9 +104,9 @@ class Dialogs:
             for port in ports:
                 if port and len(dialog.sockets) < MAX_SOCKETS:
                     told = str(address(0, media_lo)) if media_lo else sender
-                    for socket in ((told, port), (sender, port)):
+                    for socket in {(told, port), (sender, port)} - dialog.sockets:
                         dialog.sockets.add(socket)
-                        self._by_socket[socket] = dialog
+                        self._by_socket.setdefault(socket, []).append(dialog)
 
     @staticmethod
     def _note(dialog: Dialog, method: int, code: int, ts_ns: int) -> None:
@@ -115,35 +125,46 @@ class Dialogs:
         elif method in (Method.BYE, Method.CANCEL) and not code:
             dialog.ended_ns = _earlier(dialog.ended_ns, ts_ns)
 
-    def at(self, one: tuple[str, int], other: tuple[str, int], when: tuple[int, int]) -> Dialog | None:
-        """Return the dialog whose media goes between two sockets, one of which it named, at some time."""
+    def at(self, one: Socket, other: Socket, when: tuple[int, int]) -> Dialog | None:
+        """Return, and mark as used, the dialog whose media went between two sockets, one of which it named."""
+        dialog = self.find(one, other, when[0]) or self.find(one, other, when[1])
+        if dialog is not None:
+            dialog.is_used = True
+        return dialog
+
+    def find(self, one: Socket, other: Socket, at_ns: int) -> Dialog | None:
+        """Return the latest dialog begun at a time that named one of two sockets, or RTP's beside one of RTCP."""
         for socket in (one, other, (one[0], one[1] & ~1), (other[0], other[1] & ~1)):
-            dialog = self._by_socket.get(socket)
-            if dialog is not None and when[1] >= dialog.first_ns:
-                dialog.is_used = True
-                return dialog
+            begun = [dialog for dialog in self._by_socket.get(socket, ()) if dialog.first_ns <= at_ns]
+            if begun:
+                return max(begun, key=lambda dialog: (dialog.first_ns, dialog.number))
         return None
 
     def get(self, number: int) -> Dialog | None:
         """Return a dialog by the hash of its Call-ID."""
         return self._by_number.get(number)
 
-    def over(self, now_ns: int, talk_ns: int, *, everything: bool) -> Iterator[Dialog]:
-        """Yield, and forget, dialogs without media that are over at ``now_ns``, or all.
+    def over(self, now_ns: int, talk_ns: int) -> Iterator[Dialog]:
+        """Yield dialogs without media that are over at ``now_ns``.
 
         Nothing is said in a dialog while people talk, and their media is told of after ``talk_ns`` at the latest.
         """
-        for dialog in list(self._by_number.values()):
+        for dialog in self.unused():
             is_talking = dialog.answered_ns and not dialog.ended_ns
             wait_ns = max(SILENT_NS, talk_ns) if is_talking else SILENT_NS
-            if dialog.is_used or (not everything and dialog.last_ns + wait_ns > now_ns):
-                continue
-            self.remove(dialog)
-            yield dialog
+            if dialog.last_ns + wait_ns <= now_ns:
+                yield dialog
+
+    def unused(self) -> list[Dialog]:
+        """Return the dialogs of which no media was seen."""
+        return [dialog for dialog in self._by_number.values() if not dialog.is_used]
 
     def remove(self, dialog: Dialog) -> None:
         """Forget a dialog."""
         self._by_number.pop(dialog.number, None)
         for socket in dialog.sockets:
-            if self._by_socket.get(socket) is dialog:
-                del self._by_socket[socket]
+            named = self._by_socket.get(socket, [])
+            if dialog in named:
+                named.remove(dialog)
+                if not named:
+                    del self._by_socket[socket]

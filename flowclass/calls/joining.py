@@ -145,7 +145,10 @@ class CallIndex:
             if one.is_one_socket:
                 continue
             for other in self.at(one.hosts):
-                if other not in found and not other.is_one_socket and overlap(one.media, other.media) >= -JOIN_GAP_NS:
+                if other in found or other.is_one_socket or (one.dialogs and other.dialogs):
+                    # Of two dialogs it is known that they are two.
+                    continue
+                if overlap(one.media, other.media) >= -JOIN_GAP_NS:
                     found[other] = None
                     todo.append(other)
         return list(found)

@@ -89,6 +89,8 @@ class Leg:
     gaps_ns : longest pause between packets each way, of a flow without RTP
     is_snapped : whether frames were cut by the capture
     network : number of the client's network, 0 for other
+    part : 0, or a number of the call among those that the flow carried one after another (calls.episodes)
+    after_ns : when the call before it on the same sockets had ended, 0 without one
     """
 
     flow_id: int
@@ -119,6 +121,13 @@ class Leg:
     gaps_ns: tuple[int, int]
     is_snapped: bool
     network: int
+    part: int = 0
+    after_ns: int = 0
+
+    @property
+    def number(self) -> int:
+        """The flow's id; of a later call that it carried, a number made of it."""
+        return self.flow_id ^ self.part
 
     @property
     def is_one_socket(self) -> bool:

@@ -52,13 +52,13 @@ class OpenCall:
 
     def add(self, leg: Leg) -> None:
         """Take a flow, or a further piece of one, whose streams' counts go on from the piece before."""
-        before = self.legs.get(leg.flow_id)
+        before = self.legs.get(leg.number)
         if before is not None:
             leg.bytes = (leg.bytes[0] + before.bytes[0], leg.bytes[1] + before.bytes[1])
             if not leg.streams:
                 leg.packets = (leg.packets[0] + before.packets[0], leg.packets[1] + before.packets[1])
             leg.media = (span(before.media[0], leg.media[0]), span(before.media[1], leg.media[1]))
-        self.legs[leg.flow_id] = leg
+        self.legs[leg.number] = leg
         both = extent(leg)
         self.media = min(self.media[0], both[0]), max(self.media[1], both[1])
         self.hosts.add(leg.host)
@@ -79,6 +79,11 @@ class OpenCall:
         return self.ties.union(*(one.ids for one in self.tied))
 
     @property
+    def dialogs(self) -> list[int]:
+        """Its SIP dialogs, by number."""
+        return [number for kind, _, number in self.ties if kind == "dialog"]
+
+    @property
     def goes_on(self) -> bool:
         """Whether a further piece of one of its flows will come."""
         return any(leg.goes_on for leg in self.legs.values())
@@ -94,7 +99,7 @@ class OpenCall:
     @property
     def order(self) -> tuple[int, int]:
         """Begin of its media, and the id of the flow that it began in: a total order that no run changes."""
-        return min((extent(leg)[0], leg.flow_id) for leg in self.legs.values())
+        return min((extent(leg)[0], leg.number) for leg in self.legs.values())
 
     @property
     def speech(self) -> Span | None:

@@ -27,7 +27,7 @@ def events(
     """Return SIP_EVENT rows: (seconds after ``at_s``, method, status) each; requests are the caller's."""
     rows = np.zeros(len(said), SIP_EVENT)
     for row, (after, method, code) in zip(rows, said, strict=True):
-        row["dialog"], row["flow_id"], row["ts_ns"] = dialog, 0xF10, int((100 + after) * S)
+        row["dialog"], row["flow_id"], row["ts_ns"] = dialog, 0xF10, int((at_s + after) * S)
         row["src_lo"] = IPV4_MAPPED | (PEER if code else CLIENT)
         row["method"], row["code"] = method, code
         if method == Method.INVITE and code in (0, 200):
