@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from flowclass.dissect.hash import multiply_fold
-from flowclass.jit import int64, kernel
+from flowclass.jit import int64, kernel, prefetch
 from flowclass.record.field import Field, dtype_of
 from flowclass.record.verdict import App, Kind, Link
 
@@ -63,9 +63,24 @@ def endpoint_hash(flow: Any, side: int, link: int, lower: int, seed: Any) -> Any
 
 
 @kernel
+def place_of(endpoint: Any) -> int:
+    """Return the index of the only entry that may hold the endpoint."""
+    return int64((endpoint >> np.uint64(32)) & np.uint64(ENDPOINTS - 1))
+
+
+@kernel
 def entry_of(endpoints: Any, endpoint: Any) -> Any:
     """Return the only entry that may hold the endpoint."""
-    return endpoints[int64((endpoint >> np.uint64(32)) & np.uint64(ENDPOINTS - 1))]
+    return endpoints[place_of(endpoint)]
+
+
+@kernel
+def fetch_endpoints(state: Any, flow: Any) -> None:
+    """Fetch the entries that `settle_endpoints` or `correlate` will read: four misses at once, not one by one."""
+    if flow["proto"] == UDP:
+        for link in (HOST, SOCKET):
+            for side in range(2):
+                prefetch(state.endpoints, place_of(endpoint_hash(flow, side, link, 0, state.seed)))
 
 
 @kernel

@@ -12,7 +12,7 @@ import numpy as np
 
 from flowclass.apps._fused import collect_reasons
 from flowclass.features.row import fill_row
-from flowclass.flow.correlation import correlate, settle_endpoints
+from flowclass.flow.correlation import correlate, fetch_endpoints, settle_endpoints
 from flowclass.flow.identity import flow_id
 from flowclass.flow.jitter import LEAST_PACKETS, NS_PER_S, look_at_clock
 from flowclass.flow.reassembly import release_hello
@@ -124,6 +124,7 @@ def hand_out(state: Any, row: int, reason: int) -> None:
     meter = state.meter[0]
     flow = state.hot[row]
     body = state.body[row]
+    fetch_endpoints(state, flow)
     flow_row = int64(meter["ready"])
     out = state.ready[flow_row]
     meter["ready"] += 1
