@@ -22,8 +22,13 @@ from flowclass.record.field import Field, dtype_of
 from flowclass.record.verdict import App, Kind, Link
 
 UDP = 17
-#: Endpoints remembered: a power of two; a call takes four.
-ENDPOINTS = 131_072
+#: Entries for each flow that the table of flows has room for: a flow that names takes four, its ends as hosts and as
+#: sockets, and few flows name.
+ENDPOINTS_A_FLOW = 2
+#: Entries among which an endpoint is looked for, side by side.
+BUCKET = 8
+#: Sets flows that live apart from those that have ended: beyond every time.
+_LIVES_NS = 1 << 62
 #: How long before a naming flow began and after it ended its endpoints count: the relay and the peer path of a call
 #: overlap or follow each other within seconds; a NAT gives a port to somebody else after two minutes at the earliest
 #: (RFC 4787 REQ-5).
@@ -44,6 +49,7 @@ ENDPOINT = dtype_of(
         Field("also", "u1", "the look-alike of that"),
     )
 )
+EMPTY = np.uint64(0)
 _PORT_SHIFT, _ODD = np.uint64(48), np.uint64(1)
 #: Sets hosts apart from sockets: the golden ratio's digits, any word does.
 _HOST = np.uint64(0x9E3779B97F4A7C15)
@@ -63,15 +69,52 @@ def endpoint_hash(flow: Any, side: int, link: int, lower: int, seed: Any) -> Any
 
 
 @kernel
-def place_of(endpoint: Any) -> int:
-    """Return the index of the only entry that may hold the endpoint."""
-    return int64((endpoint >> np.uint64(32)) & np.uint64(ENDPOINTS - 1))
+def bucket_of(endpoints: Any, endpoint: Any) -> int:
+    """Return the first entry of the endpoint's bucket; a bucket is filled from its first entry on."""
+    return int64((endpoint >> np.uint64(32)) & np.uint64(endpoints.size // BUCKET - 1)) * BUCKET
 
 
 @kernel
-def entry_of(endpoints: Any, endpoint: Any) -> Any:
-    """Return the only entry that may hold the endpoint."""
-    return endpoints[place_of(endpoint)]
+def entry_of(endpoints: Any, endpoint: Any) -> int:
+    """Return the entry that holds the endpoint, or -1."""
+    first = bucket_of(endpoints, endpoint)
+    for at in range(first, first + BUCKET):
+        if endpoints[at]["endpoint"] == endpoint:
+            return at
+        if endpoints[at]["endpoint"] == EMPTY:
+            return -1
+    return -1
+
+
+@kernel
+def entry_for(endpoints: Any, endpoint: Any) -> int:
+    """Return the entry to write the endpoint to: its own, an empty one, the one whose flow ended first, or of flows
+    that all live the one that began first."""
+    first = bucket_of(endpoints, endpoint)
+    oldest = first
+    for at in range(first, first + BUCKET):
+        if endpoints[at]["endpoint"] == endpoint or endpoints[at]["endpoint"] == EMPTY:
+            return at
+        if worth(endpoints[at]) < worth(endpoints[oldest]):
+            oldest = at
+    return oldest
+
+
+@kernel
+def worth(entry: Any) -> int:
+    """Return a number that is the smaller the sooner an entry makes room."""
+    return int64(entry["until_ns"]) if entry["until_ns"] != 0 else int64(entry["from_ns"]) + _LIVES_NS
+
+
+@kernel
+def forget(endpoints: Any, at: int) -> None:
+    """Take an entry out of its bucket, whose last one takes its place."""
+    last = at
+    while (last + 1) % BUCKET != 0 and endpoints[last + 1]["endpoint"] != EMPTY:
+        last += 1
+    if last != at:
+        endpoints[at] = endpoints[last]
+    endpoints[last]["endpoint"] = EMPTY
 
 
 @kernel
@@ -80,7 +123,7 @@ def fetch_endpoints(state: Any, flow: Any) -> None:
     if flow["proto"] == UDP:
         for link in (HOST, SOCKET):
             for side in range(2):
-                prefetch(state.endpoints, place_of(endpoint_hash(flow, side, link, 0, state.seed)))
+                prefetch(state.endpoints, bucket_of(state.endpoints, endpoint_hash(flow, side, link, 0, state.seed)))
 
 
 @kernel
@@ -117,7 +160,7 @@ def _learn(state: Any, row: int, flow_id: Any, side: int, link: int) -> None:
     body = state.body[row]
     app, also = int64(body["app"]), int64(body["also"])
     endpoint = endpoint_hash(flow, side, link, 0, state.seed)
-    entry = entry_of(state.endpoints, endpoint)
+    entry = state.endpoints[entry_for(state.endpoints, endpoint)]
     by_another = entry["endpoint"] == endpoint and entry["flow_id"] != flow_id
     if by_another and not agree(entry, app, also) and entry["app"] != App.RTP:
         if counts(state, entry, int64(body["first_ns"]), int64(flow["last_ns"])):
@@ -154,12 +197,13 @@ def settle_endpoints(state: Any, row: int, flow_id: Any) -> None:
         if not speaks_for_others(flow, body, link):
             continue
         for side in range(2):
-            entry = entry_of(state.endpoints, endpoint_hash(flow, side, link, 0, state.seed))
-            if entry["flow_id"] != flow_id or entry["side"] != side:
+            at = entry_of(state.endpoints, endpoint_hash(flow, side, link, 0, state.seed))
+            if at < 0 or state.endpoints[at]["flow_id"] != flow_id or state.endpoints[at]["side"] != side:
                 continue
-            entry["until_ns"] = flow["last_ns"]
-            if not is_proved(body, side):
-                entry["endpoint"] = 0
+            if is_proved(body, side):
+                state.endpoints[at]["until_ns"] = flow["last_ns"]
+            else:
+                forget(state.endpoints, at)
 
 
 @kernel
@@ -182,9 +226,10 @@ def linked(state: Any, row: int, link: int, lower: int, out: Any) -> bool:
     first_ns, last_ns = int64(state.body[row]["first_ns"]), int64(flow["last_ns"])
     for side in range(2):
         endpoint = endpoint_hash(flow, side, link, lower, state.seed)
-        entry = entry_of(state.endpoints, endpoint)
-        if entry["endpoint"] != endpoint or not counts(state, entry, first_ns, last_ns):
+        at = entry_of(state.endpoints, endpoint)
+        if at < 0 or not counts(state, state.endpoints[at], first_ns, last_ns):
             continue
+        entry = state.endpoints[at]
         app, also = int64(out["linked_app"]), int64(out["linked_also"])
         if entry["app"] == App.UNKNOWN or (app != App.UNKNOWN and not agree(entry, app, also)):
             out["linked_app"] = App.UNKNOWN

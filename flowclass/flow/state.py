@@ -20,7 +20,7 @@ from flowclass.dissect.fragment import new_fragments
 from flowclass.dissect.hash import new_seed
 from flowclass.errors import UsageError
 from flowclass.features.row import FEATURE_COUNT
-from flowclass.flow.correlation import ENDPOINT, ENDPOINTS
+from flowclass.flow.correlation import ENDPOINT, ENDPOINTS_A_FLOW
 from flowclass.flow.reassembly import HELLO, HELLO_BUFFERS, HELLO_BYTES
 from flowclass.flow.record import BODY, FLOW, HOT, MEDIA, METER, REPORT, STREAM
 from flowclass.flow.reports import MAX_REPORTS
@@ -162,7 +162,7 @@ def new_state(settings: MeterSettings, stats: np.ndarray | None = None) -> Meter
         fragments=new_fragments(),
         recent=np.zeros(RECENT_ENTRIES, RECENT),
         resolved=np.zeros(RESOLVED_ENTRIES, RESOLVED),
-        endpoints=_huge(ENDPOINT, ENDPOINTS),
+        endpoints=_huge(ENDPOINT, ENDPOINTS_A_FLOW * _next_power_of_two(settings.max_flows)),
         hellos=np.zeros(HELLO_BUFFERS, HELLO),
         hello_bytes=np.zeros((HELLO_BUFFERS, HELLO_BYTES), np.uint8),
         ready=np.zeros(READY_FLOWS, FLOW),

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from flowclass.flow.correlation import NEAR_NS
+from flowclass.flow.correlation import BUCKET, ENDPOINT, NEAR_NS, entry_for, entry_of, forget
 from flowclass.flow.flowmeter import FlowMeter
 from flowclass.flow.state import MeterSettings
 from flowclass.record.verdict import App, Link
@@ -118,3 +118,66 @@ def test_rtcp_is_linked_to_the_media_on_the_port_below() -> None:
     control = [frames.udp(i * 20 * MS, CLIENT, 16385, PEER, 20001, report) for i in range(3)]
     other = meter_all([*media, *control])[16385, 20001]
     assert (other["linked_app"], other["link"]) == (App.RTP, Link.SOCKET)
+
+
+def write_entry(endpoints: np.ndarray, endpoint: int, from_ns: int, until_ns: int) -> int:
+    """Write an entry as a naming flow does; return its place."""
+    at = entry_for(endpoints, np.uint64(endpoint))
+    endpoints[at]["endpoint"], endpoints[at]["from_ns"], endpoints[at]["until_ns"] = endpoint, from_ns, until_ns
+    return int(at)
+
+
+def place(endpoints: np.ndarray, endpoint: int) -> int:
+    """Return where an endpoint is, -1 for nowhere."""
+    return int(entry_of(endpoints, np.uint64(endpoint)))
+
+
+def test_endpoints_of_one_bucket_do_not_displace_each_other() -> None:
+    endpoints = np.zeros(2 * BUCKET, ENDPOINT)
+    for endpoint in range(1, BUCKET + 1):
+        write_entry(endpoints, endpoint, endpoint * S, 0)
+    assert sorted(place(endpoints, endpoint) for endpoint in range(1, BUCKET + 1)) == list(range(BUCKET))
+
+
+def test_full_bucket_gives_up_the_flow_that_ended_first() -> None:
+    endpoints = np.zeros(BUCKET, ENDPOINT)
+    for endpoint in range(1, BUCKET + 1):
+        write_entry(endpoints, endpoint, endpoint * S, {2: 9 * S, 3: 7 * S}.get(endpoint, 0))
+    write_entry(endpoints, 100, 10 * S, 0)
+    assert [endpoint for endpoint in (*range(1, BUCKET + 1), 100) if place(endpoints, endpoint) < 0] == [3]
+
+
+def test_full_bucket_of_live_flows_gives_up_the_one_that_began_first() -> None:
+    endpoints = np.zeros(BUCKET, ENDPOINT)
+    for endpoint in range(1, BUCKET + 1):
+        write_entry(endpoints, endpoint, S if endpoint == 2 else 2 * S, 0)
+    write_entry(endpoints, 100, 10 * S, 0)
+    assert [endpoint for endpoint in (*range(1, BUCKET + 1), 100) if place(endpoints, endpoint) < 0] == [2]
+
+
+@pytest.mark.parametrize("gone", range(1, BUCKET + 1))
+def test_forgotten_endpoint_leaves_the_others_of_its_bucket(gone: int) -> None:
+    endpoints = np.zeros(2 * BUCKET, ENDPOINT)
+    for endpoint in range(1, BUCKET + 1):
+        write_entry(endpoints, endpoint, S, 0)
+    forget(endpoints, place(endpoints, gone))
+    assert [endpoint for endpoint in range(1, BUCKET + 1) if place(endpoints, endpoint) < 0] == [gone]
+
+
+def test_a_thousand_calls_at_once_are_all_remembered() -> None:
+    """Each call has a client and a relay of its own: what names one must not push out what names another."""
+    sent = []
+    for k in range(1000):
+        client, relay, peer = (f"{net}.{k >> 8}.{k & 255}" for net in ("192.0", "203.0", "198.51"))
+        for i in range(3):
+            at = k * MS + i * 100 * MS
+            sent.append(frames.udp(at, client, SOCKET, relay, RELAY_PORT, TOKEN))
+            sent.append(frames.udp(at + MS, relay, RELAY_PORT, client, SOCKET, CLOCK))
+        body = bytes([0x17, 9, 200, 31, 7, 55, 101, 2, 250, 18] * 6)
+        sent += [frames.udp(S + k * MS + i * 20 * MS, client, SOCKET, peer, 42000, body) for i in range(6)]
+    meter = FlowMeter(MeterSettings(max_flows=16_384, max_streams=64, seed=1))
+    flows = [batch.flows.copy() for batch in meter.add(*frames.block_of(sorted(sent, key=lambda one: one.ts_ns)), 1)]
+    flows += [batch.flows.copy() for batch in meter.drain()]
+    direct = np.concatenate(flows)
+    direct = direct[direct["dport"] == 42000]
+    assert np.bincount(direct["linked_app"], minlength=len(App))[App.WHATSAPP] == 1000
