@@ -61,12 +61,16 @@ class Assembler:
         self._scene = Scene(name, quality=quality or QualitySettings())
         if network_name is not None:
             self._scene.network_name = network_name
-        self._hold_ns = idle_ns + JOIN_GAP_NS
-        self._active_ns = active_ns
+        self.set_timeouts(idle_ns, active_ns)
         self._open = CallIndex()
         self._waiting = Waiting()
         self._dialogs = Dialogs()
         self._opened = self.ended = self.attempts = self.early = 0
+
+    def set_timeouts(self, idle_ns: int, active_ns: int) -> None:
+        """Expect flows by the meter's idle and active timeout from now on."""
+        self._hold_ns = idle_ns + JOIN_GAP_NS
+        self._active_ns = active_ns
 
     @property
     def first_ns(self) -> int | None:
@@ -76,6 +80,15 @@ class Assembler:
     @first_ns.setter
     def first_ns(self, value: int | None) -> None:
         self._scene.first_ns = value
+
+    @property
+    def quality(self) -> QualitySettings:
+        """What a MOS assumes from now on."""
+        return self._scene.quality
+
+    @quality.setter
+    def quality(self, value: QualitySettings) -> None:
+        self._scene.quality = value
 
     @property
     def both_ways(self) -> bool:
@@ -144,7 +157,6 @@ class Assembler:
         table : HOT[n] and BODY[n] of the meter, or LIVE[n] twice, when all flows that ended have been added; without it
             calls wait for as long as a flow may take to be told of
         """
-        self._waiting.forget(now_ns - self._hold_ns - self._active_ns - SETUP_NS)
         wait = JOIN_GAP_NS if table is not None else self._hold_ns
         # Without the table the media of an attempt may be live for as long as a flow goes on before it is told of.
         untold = wait if table is not None else wait + self._active_ns
@@ -158,6 +170,7 @@ class Assembler:
         ]
         silent = list(self._dialogs.over(now_ns, self._hold_ns + self._active_ns))
         live = None if table is None else self._live(table, over, clusters, silent)
+        self._waiting.forget(now_ns - self._hold_ns - self._active_ns - SETUP_NS, now_ns, live)
         given = [self._give(call, None) for call in self._open.complete(over, live)]
         excess = len(self._open) - MAX_CALLS
         if excess > 0:
@@ -182,19 +195,19 @@ class Assembler:
     def _is_over(self, call: OpenCall, now_ns: int, wait: int) -> bool:
         return now_ns > call.media[1] + wait + (self._active_ns if call.goes_on and wait != JOIN_GAP_NS else 0)
 
-    @staticmethod
     def _live(
-        table: tuple[Any, Any], over: list[OpenCall], clusters: list[list[Signalling]], dialogs: list[Dialog]
+        self, table: tuple[Any, Any], over: list[OpenCall], clusters: list[list[Signalling]], dialogs: list[Dialog]
     ) -> LiveFlows | None:
-        """Return what is live of the clients of calls, attempts and dialogs that look finished."""
-        if not over and not clusters and not dialogs:
+        """Return what is live of the clients of calls, attempts and dialogs that look finished, and of given calls."""
+        given = self._waiting.given_addresses
+        if not over and not clusters and not dialogs and not given:
             return None
         units = [one for cluster in clusters for one in cluster]
         hosts = [host for call in over for host in call.hosts] + [one.host for one in units]
         ties = [tie for call in over for tie in call.all_ties] + [tie for one in units for tie in one.ties]
         ties += [tie for dialog in dialogs for tie in dialog.ties]
         sockets = {tie[1] for tie in ties if tie[0] == "socket"}
-        return LiveFlows(*table, {host[1] for host in hosts} | sockets, ties)
+        return LiveFlows(*table, {host[1] for host in hosts} | sockets | given, ties)
 
     def _give(self, call: OpenCall, end_ns: int | None) -> Call:
         self._waiting.attach(call)

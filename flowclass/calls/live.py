@@ -109,6 +109,10 @@ class LiveFlows:
     def _note(self, tie: Tie, origin: int) -> None:
         self._tied[tie] = min(origin, self._tied.get(tie, origin))
 
+    def has_begun(self, host: Host, before_ns: int) -> bool:
+        """Whether a live flow of a call, keepalives included, began at an address until ``before_ns``."""
+        return any(origin <= before_ns for _, origin, _, _ in self._rows.get(host[1], ()))
+
     def may_join(self, hosts: Iterable[Host], ties: Iterable[Tie], before_ns: int, *, by_host: bool) -> bool:
         """Whether a live flow that began until ``before_ns`` shares a tie, or where ``by_host`` an address, with these.
 

@@ -96,12 +96,21 @@ class Waiting:
         spans += [media for host in hosts for media in self._given.get(host, ())]
         return any(overlap(media, when) >= -JOIN_GAP_NS for media in spans)
 
-    def forget(self, limit: int) -> None:
-        """Forget what was over at ``limit`` and can matter to no call that may yet come."""
+    @property
+    def given_addresses(self) -> set[str]:
+        """Addresses of clients whose calls have been given out."""
+        return {host[1] for host in self._given}
+
+    def forget(self, limit: int, now_ns: int, live: LiveFlows | None) -> None:
+        """Forget what was over at ``limit``, or of whose time nothing is left to be told at ``now_ns``."""
         for host, given in list(self._given.items()):
-            while given and given[0][1] < limit:
-                given.popleft()
-            if not given:
+            last = max(media[1] for media in given)
+            # No flow of that time is live, and none waits.
+            is_told = live is not None and last + JOIN_GAP_NS < now_ns and not live.has_begun(host, last + JOIN_GAP_NS)
+            if last < limit or (is_told and not self._store.at([host], ())):
                 del self._given[host]
+                continue
+            while given[0][1] < limit:
+                given.popleft()
         old = [one for waiting in self._store for one in waiting if one.is_used and one.last_ns < limit]
         self._store.remove(old)

@@ -22,10 +22,11 @@ from flowclass.privacy.policy import RecordPolicy
 from tests.daemon.loop import played, run, silence
 
 PCAPS = Path(__file__).parents[2] / "pcaps"
-WHATSAPP, SIP, SERVICES = (
+WHATSAPP, SIP, SERVICES, TEAMS = (
     PCAPS / "whatsapp/call-2019.pcap",
     PCAPS / "lab/sip-opus.pcap",
     PCAPS / "ordinary/services.pcap",
+    PCAPS / "teams/call-2020.pcap",
 )
 METER = MeterSettings(seed=7)
 LINK = "wire"
@@ -129,10 +130,21 @@ def test_a_call_waits_for_a_worker_that_lags_behind() -> None:
 
 def test_signalling_is_forgotten_with_its_call() -> None:
     made = link()
-    waiting: Any = made.calls._waiting
+    waiting: Any = made.calls._waiting._store
     most = 0
     for batch in told(then_silence(list(played(WHATSAPP)))):
         made.take(0, batch)
         most = max(most, len(waiting))
     assert most > 0
     assert len(waiting) == 0
+
+
+def test_nothing_is_kept_of_calls_that_were_told() -> None:
+    made = link()
+    for batch in told(then_silence(list(played(TEAMS)))):
+        made.take(0, batch)
+    waiting: Any = made.calls._waiting
+    assert made.calls.ended > 0
+    assert not list(made.calls.open_calls)
+    assert not waiting._given
+    assert len(waiting._store) == 0
