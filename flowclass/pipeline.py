@@ -27,8 +27,8 @@ from flowclass.privacy.policy import RecordPolicy
 
 #: Takes (FLOW[n], VERDICT[n], capture name); the arrays are valid during the call only.
 BatchTaker = Callable[[np.ndarray, np.ndarray, str], None]
-#: Takes (FLOW[n], VERDICT[n], MEDIA[k], SIP_EVENT[e]) likewise, where calls are made of them elsewhere.
-MediaTaker = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray], None]
+#: Takes (FlowBatch, VERDICT[n]) likewise, where calls are made of them elsewhere.
+WholeTaker = Callable[[FlowBatch, np.ndarray], None]
 #: Takes calls that ended.
 CallTaker = Callable[[list[Call]], None]
 NS_PER_S = 1_000_000_000
@@ -128,7 +128,7 @@ class Pipeline:
     name : what ``on_batch`` is told as the capture's name
     on_batch : takes the flows that ended
     on_calls : takes the calls that ended; None leaves calls alone
-    on_media : takes the flows that ended with their media streams, and what SIP messages said
+    on_whole : takes the flows that ended with all that the meter tells of them
     stats : STATS[1] to count in, which may lie in shared memory; None makes one
     settings, model, quality : defaults are used for None; the last says what a MOS assumes
     policy : names the networks of flows and hides addresses; None does neither
@@ -150,7 +150,7 @@ class Pipeline:
         on_calls: CallTaker | None = None,
         quality: QualitySettings | None = None,
         policy: RecordPolicy | None = None,
-        on_media: MediaTaker | None = None,
+        on_whole: WholeTaker | None = None,
         stats: np.ndarray | None = None,
         words: bool = True,
     ) -> None:
@@ -160,7 +160,7 @@ class Pipeline:
         self.meter = FlowMeter(settings, stats)
         self.calls: Assembler | None = None
         self._on_calls = on_calls
-        self._on_media = on_media
+        self._on_whole = on_whole
         self._now_ns = 0
         self._calls_swept_ns = 0
         if on_calls is not None:
@@ -223,8 +223,8 @@ class Pipeline:
         for batch in batches:
             verdicts = self._classifier.classify(batch.flows, batch.features)
             self._policy.mark(batch.flows)
-            if self._on_media is not None:
-                self._on_media(batch.flows, verdicts, batch.media, batch.events)
+            if self._on_whole is not None:
+                self._on_whole(batch, verdicts)
             if self.calls is not None:
                 self.calls.add(batch.flows, verdicts, batch.media, batch.events)
             self._policy.hide(batch.flows)

@@ -24,6 +24,9 @@ home=usr/lib/flowclass
 "$python" -m venv "$root/$home"
 # The sources are copied: setuptools leaves its build folder beside them.
 mkdir "$root/source"
+# The copy is no checkout, and the package says what it was built from.
+FLOWCLASS_REVISION=$(git describe --always --dirty --abbrev=12 2>/dev/null || true)
+export FLOWCLASS_REVISION
 cp -R flowclass models pcaps pyproject.toml setup.py MANIFEST.in README.md LICENSE "$root/source"
 "$root/$home/bin/python" -m pip install --quiet --disable-pip-version-check "$root/source${extras:+[$extras]}"
 "$root/$home/bin/python" -m pip uninstall --quiet --yes pip setuptools

@@ -37,8 +37,12 @@ def source_is_client(flows: Any) -> np.ndarray:
     return np.asarray(np.where(from_source == to_private, to_server, from_source))
 
 
-def active_calls(hot: Any, body: Any, now_ns: int) -> dict[App, int]:
-    """Return clients with media of a call in the last SILENT_NS, by application as evidence names it.
+#: An application and the address of a client.
+CLIENT = np.dtype([("app", "u1"), ("hi", "u8"), ("lo", "u8")])
+
+
+def active_clients(hot: Any, body: Any, now_ns: int) -> np.ndarray:
+    """Return CLIENT[k]: who has had media of a call in the last SILENT_NS, once by application as evidence names it.
 
     Parameters
     ----------
@@ -49,15 +53,17 @@ def active_calls(hot: Any, body: Any, now_ns: int) -> dict[App, int]:
     kind = body["kind"][recent]
     is_media = (kind == Kind.CALL_MEDIA) | ((kind == Kind.CALL_SIGNALLING) & (body["streams"][recent] > 0))
     chosen = recent[is_media]
-    if not chosen.size:
-        return {}
     flows = hot[chosen]
     is_source = source_is_client(flows)
-    clients = np.zeros(len(flows), [("app", "u1"), ("hi", "u8"), ("lo", "u8")])
+    clients = np.zeros(len(flows), CLIENT)
     clients["app"] = body["app"][chosen]
     for look_alike, family in FAMILY.items():
         clients["app"][clients["app"] == look_alike] = family
     clients["hi"] = np.where(is_source, flows["src_hi"], flows["dst_hi"])
     clients["lo"] = np.where(is_source, flows["src_lo"], flows["dst_lo"])
-    apps, counts = np.unique(np.unique(clients)["app"], return_counts=True)
-    return {App(int(app)): int(count) for app, count in zip(apps, counts, strict=True)}
+    return np.unique(clients)
+
+
+def by_app(clients: np.ndarray) -> np.ndarray:
+    """Return uint64[applications]: how many of CLIENT[k] each has."""
+    return np.bincount(clients["app"], minlength=len(App)).astype(np.uint64)

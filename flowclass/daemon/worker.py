@@ -9,7 +9,9 @@ import time
 from pathlib import Path
 from typing import Any, Protocol
 
-from flowclass.calls.active import active_calls
+import numpy as np
+
+from flowclass.calls.active import CLIENT, active_clients, by_app
 from flowclass.calls.live import snapshot
 from flowclass.capture.block import PacketBlock
 from flowclass.capture.libpcap import LibpcapSource
@@ -17,17 +19,18 @@ from flowclass.capture.ring import RingSource
 from flowclass.daemon.batch import Batch, of_calls
 from flowclass.daemon.order import Command, Order
 from flowclass.errors import FlowclassError
+from flowclass.flow.flowmeter import FlowBatch
 from flowclass.metrics.row import Phase, Row
 from flowclass.model.bundle import ModelBundle, load_default
+from flowclass.model.drift import RecentFlows
 from flowclass.pipeline import CALLS_SWEEP_NS, Pipeline
-from flowclass.record.verdict import App
 from flowclass.sinks.totals import add_totals
 
 NS_PER_S = 1_000_000_000
 #: How often silent flows are ended and records handed on.
 SWEEP_NS = NS_PER_S
-#: How often calls in progress are counted.
-ACTIVE_NS = 2 * NS_PER_S
+#: How often calls in progress are counted, and recent flows compared with those of training.
+ACTIVE_NS, DRIFT_NS = 2 * NS_PER_S, 60 * NS_PER_S
 #: Without a ring the loop goes round this often.
 PAUSE_S = 0.1
 #: Notes to the supervisor; LOST is followed by the generation of the capture that ended and by why.
@@ -76,7 +79,7 @@ class Worker:
             lambda flows, verdicts, _: add_totals(flows, verdicts, row.totals),
             settings=order.meter,
             model=bundle_of(order.model),
-            on_media=self._hand,
+            on_whole=self._hand,
             stats=row.stats,
         )
         self._capture: Command | None = None
@@ -84,6 +87,8 @@ class Worker:
         self._stopping = self._orphaned = False
         self._first_ns = self._swept_ns = self._counted_ns = self._shown_ns = 0
         self._both_ways = False
+        self._recent, self._compared_ns = RecentFlows(), 0
+        self._calling = np.zeros(0, CLIENT)
         self._seen_before, self._dropped_before = 0, 0
 
     def warm(self) -> None:
@@ -164,10 +169,21 @@ class Worker:
         pulse["live_flows"] = meter.live_flows
         if not 0 <= now_ns - self._counted_ns < ACTIVE_NS:
             self._counted_ns = now_ns
-            counts = active_calls(*meter.live_rows(), now_ns)
-            pulse["active_calls"] = [counts.get(app, 0) for app in App]
+            self._count_calls(now_ns)
+        if not 0 <= now_ns - self._compared_ns < DRIFT_NS:
+            self._compared_ns = now_ns
+            pulse["drift"], pulse["drifted_features"] = self._recent.drift(self._pipeline.model.norms)
+            pulse["drift_flows"] = self._recent.count
         while (command := self._inbox.get()) is not None:
             self._obey(command)
+
+    def _count_calls(self, now_ns: int) -> None:
+        """Count the clients that have media of a call, and those that had none before."""
+        calling = active_clients(*self._pipeline.meter.live_rows(), now_ns)
+        started = np.setdiff1d(calling, self._calling, assume_unique=True)
+        self._calling = calling
+        self._pulse["active_calls"] = by_app(calling)
+        self._pulse["started_calls"] += by_app(started)
 
     def _count(self, source: LiveSource) -> None:
         """Ask the kernel what it had to drop."""
@@ -199,8 +215,10 @@ class Worker:
         else:
             self._tell(RELOADED)
 
-    def _hand(self, flows: Any, verdicts: Any, media: Any, events: Any) -> None:
+    def _hand(self, batch: FlowBatch, verdicts: Any) -> None:
         """Give ended flows, and what SIP messages said, to the supervisor."""
+        flows, media, events = batch.flows, batch.media, batch.events
+        self._recent.add(batch.features)
         self._both_ways = self._both_ways or bool((flows["packets"].min(axis=1) > 0).any())
         if not self._order.all_flows:
             flows, verdicts, media = of_calls(flows, verdicts, media)

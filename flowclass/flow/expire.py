@@ -145,6 +145,7 @@ def hand_out(state: Any, row: int, reason: int) -> None:
     out["piece"] = body["piece"]
     out["payload_packets"] = body["payload_packets"]
     out["decided_at_packet"] = body["decided_at_packet"]
+    out["decided_ms"] = body["decided_ms"]
     out["anomalies"] = body["anomalies"]
     out["app"] = body["app"]
     out["strength"] = body["strength"]

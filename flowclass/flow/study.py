@@ -42,6 +42,9 @@ RTP_VERSION_2 = 2
 FIRST_RTCP, LAST_RTCP = 192, 223
 RTP_HEADER_BYTES = 12
 SEQ_MASK = 0xFFFFFFFF
+NS_PER_MS = 1_000_000
+#: The longest time that ``decided_ms`` holds: seven weeks.
+LONGEST_MS = 0xFFFFFFFF
 
 
 @kernel
@@ -112,6 +115,12 @@ def is_challenged(body: Any, decision: Any) -> Any:
 
 
 @kernel
+def elapsed_ms(elapsed_ns: int) -> int:
+    """Return a time in whole milliseconds as the flow keeps it: never below 0, at most what fits."""
+    return min(max(elapsed_ns // NS_PER_MS, 0), LONGEST_MS)
+
+
+@kernel
 def judge(state: Any, row: int) -> None:
     """Take a decision from the reasons gathered so far into the flow's verdict.
 
@@ -125,6 +134,7 @@ def judge(state: Any, row: int) -> None:
         return
     if body["app"] != app:
         body["decided_at_packet"] = state.hot[row]["packets"]
+        body["decided_ms"] = elapsed_ms(int64(state.hot[row]["last_ns"]) - int64(body["origin_ns"]))
         if not is_nameless(body):
             state.stats[0]["labels_changed"] += np.uint64(1)
         elif body["app"] != App.UNKNOWN:

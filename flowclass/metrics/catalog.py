@@ -54,8 +54,10 @@ METRICS = (
     Metric("flowclass_label_confidence_sum", "counter", "Sum of the labels' confidence.", ("app", "kind")),
     Metric("flowclass_tunnel_voice_like_seconds", "counter", "Seconds in which tunnels were like speech.", ("app",)),
     Metric("flowclass_calls_active", "gauge", "Clients with media of a call in the last 10 s.", ("app",)),
+    Metric("flowclass_calls_started", "counter", "Times a client came to be counted by calls_active.", ("app",)),
     Metric("flowclass_label_confidence_ratio", "histogram", "Confidence of flows' labels, by application.", ("app",)),
-    Metric("flowclass_label_latency_packets", "histogram", "Packet at which evidence decided a flow.", ("app",)),
+    Metric("flowclass_label_latency_packets", "histogram", "Packet at which a flow's label stood.", ("app",)),
+    Metric("flowclass_label_latency_seconds", "histogram", "From first packet to evidence that decided.", ("app",)),
     Metric("flowclass_calls_ended", "counter", "Calls that ended.", ("app", "network", "outcome")),
     Metric("flowclass_talk_seconds", "counter", "Seconds of talk of ended calls.", ("app", "network", "outcome")),
     Metric("flowclass_media_bytes", "counter", "IP bytes of ended calls' media.", ("app", "network", "direction")),
@@ -76,6 +78,10 @@ METRICS = (
     Metric(
         "flowclass_network_info", "gauge", "A network of the prefix file.", ("network", "operator", "access", "region")
     ),
+    Metric("flowclass_drift_score", "gauge", "Mean stability index of recent flows.", ("interface", "worker")),
+    Metric("flowclass_drift_features", "gauge", "Features whose index is above 0.25.", ("interface", "worker")),
+    Metric("flowclass_drift_flows", "gauge", "Recent flows that were compared.", ("interface", "worker")),
     Metric("flowclass_model_info", "gauge", "The model in use.", ("model", "sha256", "features")),
-    Metric("flowclass_build_info", "gauge", "What is running.", ("version", "python")),
+    Metric("flowclass_model_trained_timestamp_seconds", "gauge", "When the model was trained."),
+    Metric("flowclass_build_info", "gauge", "What is running.", ("version", "revision", "python")),
 )  # fmt: skip

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector as BaseCollector
 
 from flowclass.calls.record import Outcome
+from flowclass.config.build import build
 from flowclass.metrics.calls import Histogram, Histograms
 from flowclass.metrics.catalog import METRICS, Metric
 from flowclass.metrics.health import View, WorkerHealth
@@ -18,7 +18,7 @@ from flowclass.metrics.row import Phase
 from flowclass.networks.networkmap import OTHER
 from flowclass.record.status import Anomaly, EndReason, Status
 from flowclass.record.verdict import APP_NAMES, KIND_NAMES, App, Kind
-from flowclass.sinks.totals import CONFIDENCE_EDGES, LATENCY_EDGES
+from flowclass.sinks.totals import CONFIDENCE_EDGES, LATENCY_EDGES, LATENCY_S_EDGES
 
 NS_PER_S = 1_000_000_000
 #: Series that are there from the start: of applications their calls, of the two other labels what they stand for.
@@ -46,17 +46,12 @@ def samples(view: View) -> dict[str, list[Sample]]:
         # All other pairs appear when they are met: most of them never are.
         if totals[i, j]["flows"] or kind == EXPECTED_KIND.get(app, "call-media")
     ]
-    try:
-        build = version("flowclass")
-    except PackageNotFoundError:
-        build = "unknown"
-
     tunnels: list[Sample] = [
         ((name,), float(totals[i, Kind.TUNNEL]["voice_like_s"]))
         for i, name in enumerate(APP_NAMES)
         if totals[i, Kind.TUNNEL]["flows"]
     ]
-    active = view.active_calls()
+    active, started = view.calls_by_app("active_calls"), view.calls_by_app("started_calls")
     calls = view.calls
     shown = {(app.name.lower(), OTHER.name, str(outcome)): 0.0 for app in SHOWN for outcome in Outcome}
 
@@ -73,7 +68,10 @@ def samples(view: View) -> dict[str, list[Sample]]:
     def by_link(pulse: str, *label: str) -> list[Sample]:
         return [((link.interface, *label), float(health.pulse(pulse, link.interface))) for link in health.links]
 
-    def by_worker(value: Callable[[WorkerHealth], int]) -> list[Sample]:
+    def calling(counts: Mapping[App, int]) -> list[Sample]:
+        return [((app.name.lower(),), float(counts.get(app, 0))) for app in CALLING if app in SHOWN or app in counts]
+
+    def by_worker(value: Callable[[WorkerHealth], float]) -> list[Sample]:
         return [((one.interface, str(one.number)), float(value(one))) for one in health.workers]
 
     return {
@@ -110,9 +108,8 @@ def samples(view: View) -> dict[str, list[Sample]]:
         "flowclass_flow_bytes": total("bytes"),
         "flowclass_label_confidence_sum": total("confidence"),
         "flowclass_tunnel_voice_like_seconds": tunnels,
-        "flowclass_calls_active": [
-            ((app.name.lower(),), float(active.get(app, 0))) for app in CALLING if app in SHOWN or app in active
-        ],
+        "flowclass_calls_active": calling(active),
+        "flowclass_calls_started": calling(started),
         "flowclass_calls_ended": of_calls(calls.ended, shown),
         "flowclass_talk_seconds": of_calls(calls.talk_s, shown),
         "flowclass_media_bytes": of_calls(calls.media_bytes, {}),
@@ -126,8 +123,12 @@ def samples(view: View) -> dict[str, list[Sample]]:
         "flowclass_last_packet_timestamp_seconds": alone(health.latest("last_packet_ns") / NS_PER_S),
         "flowclass_start_timestamp_seconds": alone(health.started_ns / NS_PER_S),
         "flowclass_network_info": [((one.name, one.operator, one.access, one.region), 1.0) for one in view.networks()],
-        "flowclass_model_info": [(view.model, 1.0)],
-        "flowclass_build_info": [((build, platform.python_version()), 1.0)],
+        "flowclass_drift_score": by_worker(lambda one: one.row.pulse["drift"][0]),
+        "flowclass_drift_features": by_worker(lambda one: one.row.pulse["drifted_features"][0]),
+        "flowclass_drift_flows": by_worker(lambda one: one.row.pulse["drift_flows"][0]),
+        "flowclass_model_info": [(view.model.identity, 1.0)],
+        "flowclass_model_trained_timestamp_seconds": [((), trained)] if (trained := view.model.trained_s) else [],
+        "flowclass_build_info": [((*build(), platform.python_version()), 1.0)],
     }
 
 
@@ -148,6 +149,7 @@ def _of_labels(totals: Any) -> dict[str, Histograms]:
     """Return the histograms that workers keep in TOTAL, by application."""
     confidence: Histograms = {}
     latency: Histograms = {}
+    latency_s: Histograms = {}
     for app, rows in zip(APP_NAMES, totals, strict=True):
         if not rows["flows"].any():
             continue
@@ -155,7 +157,13 @@ def _of_labels(totals: Any) -> dict[str, Histograms]:
         confidence[app,] = Histogram(CONFIDENCE_EDGES, bins, float(rows["confidence"].sum()))
         bins = rows["latency_bins"].sum(axis=0).tolist()
         latency[app,] = Histogram(LATENCY_EDGES, bins, float(rows["latency_packets"].sum()))
-    return {"flowclass_label_confidence_ratio": confidence, "flowclass_label_latency_packets": latency}
+        bins = rows["latency_s_bins"].sum(axis=0).tolist()
+        latency_s[app,] = Histogram(LATENCY_S_EDGES, bins, float(rows["latency_s"].sum()))
+    return {
+        "flowclass_label_confidence_ratio": confidence,
+        "flowclass_label_latency_packets": latency,
+        "flowclass_label_latency_seconds": latency_s,
+    }
 
 
 def family(metric: Metric, values: list[Sample]) -> Any:

@@ -9,6 +9,7 @@ import numpy as np
 
 from flowclass.metrics.calls import CallTotals
 from flowclass.metrics.row import Row, summed
+from flowclass.model.bundle import ModelBundle
 from flowclass.networks.prefixfile import Network
 from flowclass.record.verdict import App
 
@@ -105,14 +106,14 @@ class View:
     ----------
     health : see Health
     table_size : flows that fit into the tables of all workers
-    model : name, sha256 and feature schema of the model
+    model : the bundle in use
     calls : what became of calls
     networks : gives those of the prefix file
     """
 
     health: Health
     table_size: int
-    model: tuple[str, str, str]
+    model: ModelBundle
     calls: CallTotals = field(default_factory=CallTotals)
     networks: Callable[[], Sequence[Network]] = tuple
 
@@ -120,8 +121,8 @@ class View:
         """Return STATS and TOTAL[applications, kinds] over all workers."""
         return summed([worker.row for worker in self.health.workers])
 
-    def active_calls(self) -> dict[App, int]:
-        """Return calls in progress by application."""
-        rows = (worker.row.pulse["active_calls"][0].astype(int) for worker in self.health.workers)
+    def calls_by_app(self, name: str) -> dict[App, int]:
+        """Return a count of PULSE by application: ``active_calls`` or ``started_calls``."""
+        rows = (worker.row.pulse[name][0].astype(int) for worker in self.health.workers)
         counts = sum(rows, start=np.zeros(len(App), int))
         return {app: int(counts[app]) for app in App if counts[app]}

@@ -191,7 +191,7 @@ def page(view: View) -> str:
         ("packets read", f"{int(stats['packets_read']):,}"),
         ("packets dropped by the kernel", f"{health.pulse('dropped'):,}"),
         ("flows now", f"{health.pulse('live_flows'):,} of {view.table_size:,}"),
-        ("model", view.model[0]),
+        ("model", view.model.name),
         *((f"records to {sink.name}", f"{sink.written:,}, lost {sink.total_lost:,}") for sink in health.sinks),
     ]
     lines = "".join(f"<tr><th>{html.escape(name)}<td>{html.escape(value)}" for name, value in facts)

@@ -12,6 +12,7 @@ import io
 import json
 import zipfile
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +115,15 @@ class ModelBundle:
     def identity(self) -> tuple[str, str, str]:
         """Name, SHA-256 of the arrays (empty before it was saved) and identity of the feature schema."""
         return self.name, str(self.manifest.get("sha256", "")), SCHEMA_ID
+
+    @property
+    def trained_s(self) -> float | None:
+        """When it was trained, in seconds since 1970; None for a bundle that does not say."""
+        try:
+            day = datetime.fromisoformat(str(self.manifest.get("trained")))
+        except ValueError:
+            return None
+        return day.replace(tzinfo=UTC).timestamp()
 
     def save(self, folder: Path, card: str) -> None:
         """Write the bundle; the same bundle gives the same bytes."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -218,9 +220,15 @@ def _bundle(data: Table, weighed: Table, classes: Classes, tuning: Tuning, pack:
         },
         "pack": {"since": pack.since, "until": pack.until, "doc": pack.doc} if pack.name else {},
         "candidates_level": tuning.coverage.level,
+        "trained": _today(),
         "versions": _versions(),
     }
     return ModelBundle(name, classes.labels, forest_arrays(model), rules, norms_of(data, classes), manifest)
+
+
+def _today() -> str:
+    """Return the day in UTC, or that of SOURCE_DATE_EPOCH (reproducible-builds.org), which makes a manifest again."""
+    return time.strftime("%Y-%m-%d", time.gmtime(float(os.environ.get("SOURCE_DATE_EPOCH") or time.time())))
 
 
 def _versions() -> dict[str, str]:

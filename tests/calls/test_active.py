@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from flowclass.calls.active import SILENT_NS, active_calls, is_private
+from flowclass.calls.active import SILENT_NS, active_clients, by_app, is_private
 from flowclass.flow.record import BODY, HOT
 from flowclass.record.packet import IPV4_MAPPED
 from flowclass.record.verdict import App, Kind
@@ -53,7 +53,8 @@ def table(*flows: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
     ],
 )
 def test_active_calls(flows: list[dict[str, Any]], wanted: dict[App, int]) -> None:
-    assert active_calls(*table(*flows), NOW) == wanted
+    counts = by_app(active_clients(*table(*flows), NOW))
+    assert {App(app): counts[app] for app in np.flatnonzero(counts)} == wanted
 
 
 @pytest.mark.parametrize(

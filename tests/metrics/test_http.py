@@ -8,6 +8,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
@@ -22,6 +23,7 @@ from flowclass.networks.prefixfile import Network
 from flowclass.record.status import Status
 from flowclass.record.verdict import App, Kind
 from flowclass.sinks.totals import add_totals
+from tests.model.bundles import small_bundle
 from tests.sinks.records import one_flow
 
 
@@ -33,10 +35,12 @@ def view() -> View:
     rows[0].totals[App.VIBER, Kind.CALL_MEDIA]["flows"] = 3
     tunnels = rows[1].totals[App.WIREGUARD, Kind.TUNNEL]
     tunnels["flows"], tunnels["voice_like_s"] = 1, 40
+    rows[0].pulse["started_calls"][0, App.VIBER] = rows[1].pulse["started_calls"][0, App.VIBER] = 1
+    rows[1].pulse["drift"] = 0.5
     rows[0].pulse["live_flows"], rows[1].pulse["live_flows"] = 1, 3
     workers = [WorkerHealth("eth7", number, row) for number, row in enumerate(rows)]
     health = Health([LinkHealth("eth7", up=True)], workers, [SinkHealth("jsonl", written=9)])
-    return View(health, 100, ("pack", "ab", "cd"))
+    return View(health, 100, replace(small_bundle(), name="pack", manifest={"trained": "1970-01-02"}))
 
 
 @pytest.fixture
@@ -75,6 +79,9 @@ def test_metrics_hold_each_family_of_the_catalogue_and_the_counts(server: Metric
     assert samples["flowclass_tunnel_voice_like_seconds_total", "wireguard"] == 40
     assert samples["flowclass_records_written_total", "jsonl"] == 9
     assert samples["flowclass_flows_active",] == 4
+    assert samples["flowclass_calls_started_total", "viber"] == 2
+    assert samples["flowclass_drift_score", "eth7", "1"] == 0.5
+    assert samples["flowclass_model_trained_timestamp_seconds",] == 86_400
 
 
 def test_openmetrics_when_asked(server: MetricsServer) -> None:

@@ -19,6 +19,7 @@ from flowclass.errors import UsageError
 from flowclass.metrics.health import Health, LinkHealth, View
 from flowclass.metrics.http import MetricsServer
 from flowclass.metrics.webconfig import WebConfig
+from tests.model.bundles import small_bundle
 
 HASH = bcrypt.hashpw(b"open sesame", bcrypt.gensalt(4)).decode()
 USERS = f"basic_auth_users:\n  prom: '{HASH}'\n"
@@ -47,7 +48,7 @@ def serve() -> Iterator[Serve]:
     made: list[MetricsServer] = []
 
     def start(path: str) -> MetricsServer:
-        view = View(Health([LinkHealth("eth0", up=True)], []), 10, ("m", "s", "f"))
+        view = View(Health([LinkHealth("eth0", up=True)], []), 10, small_bundle())
         made.append(MetricsServer(("127.0.0.1", 0), view, lambda: None, WebConfig(path)))
         return made[-1]
 
