@@ -24,14 +24,17 @@ from flowclass.sinks.sink import open_sink
 FLOWS, CALLS, IPFIX = "flows", "calls", "ipfix"
 
 
+def timeouts_ns(settings: ServiceSettings) -> tuple[int, int]:
+    """Return the meter's idle and active timeout in ns."""
+    return round(settings.meter.idle_timeout_s * NS_PER_S), round(settings.meter.active_timeout_s * NS_PER_S)
+
+
 class Link:
     """The calls of one interface, put together from the flows of all its workers."""
 
     def __init__(self, name: str, settings: ServiceSettings, policy: RecordPolicy) -> None:
-        limits = settings.meter
-        idle, active = (round(one * NS_PER_S) for one in (limits.idle_timeout_s, limits.active_timeout_s))
         self.name = name
-        self.calls = Assembler(name, idle, active, settings.quality, policy.network_name)
+        self.calls = Assembler(name, *timeouts_ns(settings), settings.quality, policy.network_name)
         #: The flows that each worker had live at a time (LIVE rows, ns), as it told last.
         self._live: dict[int, tuple[Any, int]] = {}
         self._dropped: dict[int, int] = {}
@@ -116,6 +119,17 @@ class Records:
             if outlet is not None:
                 outlet.put(count, batch.flows, batch.verdicts, interface)
         self._give(calls)
+
+    def use(self, settings: ServiceSettings) -> None:
+        """Make calls by other assumptions, and write to other files, from now on."""
+        for link in self.links.values():
+            link.calls.quality = settings.quality
+            link.calls.set_timeouts(*timeouts_ns(settings))
+        for outlet, pattern in (
+            (self._flows, settings.flows), (self._calls, settings.calls), (self._ipfix, settings.ipfix),
+        ):  # fmt: skip
+            if outlet is not None and pattern is not None:
+                outlet.pattern = pattern
 
     def be_patient(self) -> None:
         """The capture is over: outlets may take their time."""

@@ -61,7 +61,7 @@ class Service:
         self._taps = [
             Tap(capture, settings.workers, settings.method, settings.clients, log) for capture in settings.captures
         ]
-        model = bundle_of(settings.model).identity
+        model = bundle_of(settings.model)
         self._selector = selectors.DefaultSelector()
         self._seats = self._new_seats()
         # The first one compiles the kernels, if need be, before there are threads; the others find them compiled.
@@ -231,22 +231,23 @@ class Service:
         self.health.reloads += 1
         try:
             fresh = self._read_settings()
-            identity = bundle_of(fresh.model).identity
+            bundle = bundle_of(fresh.model)
             self._records.policy.reload(fresh.policy)
         except FlowclassError as error:
             self.health.reload_ok = False
             self.health.reload_failures += 1
             log(f"settings not taken over: {error}")
         else:
-            self._view.model = identity
+            self._view.model = bundle
             self.health.reload_ok = True
+            self.settings = self.settings.taking_over(fresh)
+            self._records.use(self.settings)
+            meter = self.settings.meter
+            timeouts = meter.idle_timeout_s, meter.active_timeout_s, meter.tcp_linger_s
             for seat in self._seats:
-                seat.order = replace(seat.order, model=fresh.model)
+                seat.order = replace(seat.order, model=fresh.model, meter=meter)
                 seat.tell(Command("model", folder=fresh.model))
-            kept = [
-                name
-                for name in vars(fresh)
-                if name not in ("model", "policy") and getattr(fresh, name) != getattr(self.settings, name)
-            ]
+                seat.tell(Command("meter", timeouts=timeouts))
+            kept = [name for name in vars(fresh) if getattr(fresh, name) != getattr(self.settings, name)]
             log("settings read again" + (f"; a restart is needed for: {', '.join(kept)}" if kept else ""))
         self._notifier.tell("READY=1")

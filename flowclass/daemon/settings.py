@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from flowclass.calls.emodel import QualitySettings
@@ -17,6 +17,8 @@ from flowclass.sinks.ipfix import parse_collector
 METHODS = ("auto", "ring", "libpcap")
 #: Rings of one interface; the kernel takes 256 in a group by default.
 MAX_WORKERS = 64
+#: Settings of the meter that a running one can take over.
+TIMEOUTS = ("idle_timeout_s", "active_timeout_s", "tcp_linger_s")
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,20 @@ class ServiceSettings:
     def interfaces(self) -> tuple[str, ...]:
         """Names of the interfaces."""
         return tuple(capture.interface for capture in self.captures)
+
+    def taking_over(self, fresh: ServiceSettings) -> ServiceSettings:
+        """Return these settings with what of fresh ones a running service can take over: tables and rings stay.
+
+        A place for records can move, and neither come nor go.
+        """
+        places = {
+            name: there
+            for name in ("flows", "calls", "ipfix")
+            if getattr(self, name) and (there := getattr(fresh, name))
+        }
+        timeouts = {name: getattr(fresh.meter, name) for name in TIMEOUTS}
+        meter = replace(self.meter, **timeouts)
+        return replace(self, model=fresh.model, policy=fresh.policy, quality=fresh.quality, meter=meter, **places)
 
     @classmethod
     def read(cls, path: str | None, **chosen: Any) -> ServiceSettings:

@@ -194,10 +194,26 @@ def test_a_bad_settings_file_changes_nothing_and_shows(veth: Wire, tmp_path: Pat
         service.await_metric("flowclass_config_reload_failures_total", 1)
         assert service.metric("flowclass_config_last_reload_successful") == 0
         assert service.get("/-/ready") == "ready\n"
-        config.write_text("[meter]\nseed = 7\n")
+        config.write_text("[meter]\nseed = 8\n")
         service.process.send_signal(signal.SIGHUP)
         service.await_metric("flowclass_config_last_reload_successful", 1)
+    assert "a restart is needed for: meter" in service.log.read_text()
     assert "unknown table [metre]; did you mean meter?" in service.log.read_text()
+
+
+def test_timeouts_and_files_change_while_flows_go_on(veth: Wire, tmp_path: Path) -> None:
+    before, after = tmp_path / "before.jsonl", tmp_path / "after.jsonl"
+    config = settings(tmp_path, "[output]", f'flows = "{before}"')
+    with Running(veth.far, tmp_path, "--config", str(config)) as service:
+        veth.replay(CHAT, "--topspeed")
+        service.await_metric("flowclass_read_packets_total", packets_in(CHAT))
+        assert service.metric("flowclass_flows_active") > 0
+        settings(tmp_path, "idle_timeout_s = 0.5", "tcp_linger_s = 0.5", "[output]", f'flows = "{after}"')
+        service.process.send_signal(signal.SIGHUP)
+        service.await_metric("flowclass_flows_active", 0)
+        assert "a restart is needed" not in service.log.read_text()
+        assert service.stop() == 0
+    assert sum(flow["packets"] for flow in records(after)) == packets_in(CHAT)
 
 
 def test_a_full_disk_is_counted_and_the_capture_goes_on(veth: Wire, tmp_path: Path) -> None:
