@@ -46,11 +46,13 @@ def ended_by(marks: Iterable[tuple[int, int]], end_ns: int, *, cut_end: bool) ->
     ----------
     marks : (EndMark, ns) of its flows
     """
-    # A relay released while another flow still carried media is not the end.
+    # A relay released, or a source that said goodbye, while other media went on is not the end.
     timely = [mark for mark, at in marks if mark and at >= end_ns - END_SLACK_NS]
     best = max(timely, default=int(EndMark.NONE))
     if best == EndMark.TERMINATE:
         return EndedBy.TERMINATE
+    if best == EndMark.GOODBYE:
+        return EndedBy.BYE
     if best == EndMark.RELEASE:
         return EndedBy.RELEASE
     return EndedBy.CAPTURE if cut_end else EndedBy.SILENCE

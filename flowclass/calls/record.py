@@ -32,7 +32,7 @@ class EndedBy(StrEnum):
     """What showed that a call was over."""
 
     TERMINATE = "terminate"  #: the application's own message: WhatsApp type 0x0800, Viber type 05
-    BYE = "bye"  #: SIP BYE or CANCEL, or a final answer that refuses
+    BYE = "bye"  #: SIP BYE or CANCEL, or a final answer that refuses; RTCP BYE, when no media came after it
     RELEASE = "release"  #: TURN Refresh with lifetime 0, when no other flow of the call carried media after it
     SILENCE = "silence"  #: nothing did: media stopped
     CAPTURE = "capture"  #: the capture ended first

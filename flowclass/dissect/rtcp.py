@@ -129,3 +129,19 @@ def block_lost(data: Any, block: int) -> int:
     """Return the cumulative number of packets lost, 24 bits signed: below zero when packets came twice."""
     lost = be32(data, block + 4) & 0xFFFFFF
     return lost - 0x1000000 if lost & 0x800000 else lost
+
+
+@kernel
+def says_goodbye(data: Any, lo: int, hi: int, wire_bytes: int) -> bool:
+    """Whether the compound at ``lo``, which has an RTCP packet's shape, ends a source: BYE first, which SRTCP does not
+    hide, or behind reports in the clear."""
+    if packet_type(data, lo) == GOODBYE:
+        return True
+    if not is_plain(data, lo, hi, wire_bytes):
+        return False
+    at = lo
+    while at < lo + wire_bytes:
+        if packet_type(data, at) == GOODBYE:
+            return True
+        at += packet_bytes(data, at)
+    return False

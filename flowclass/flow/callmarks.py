@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from flowclass.apps.app import mask
+from flowclass.dissect.rtcp import says_goodbye
 from flowclass.jit import int64, kernel
 from flowclass.record.message import MessageKind, StunAttribute
 from flowclass.record.verdict import App, EndMark
@@ -94,7 +95,11 @@ def note_stun(msg: Any, kind: int, outer: int, direction: int, ts_ns: int, body:
 def note_call(data: Any, pkt: Any, msg: Any, direction: int, body: Any) -> None:
     """Keep what a message says of the call its flow belongs to."""
     kind = int64(msg["kind"])
-    if kind == STUN:
+    lo, hi = int64(msg["media_lo"]), int64(msg["media_hi"])
+    if hi > lo and msg["media_header"] == 0:
+        if says_goodbye(data, lo, hi, int64(msg["media_bytes"])):
+            note_end(body, int64(EndMark.GOODBYE), int64(pkt["ts_ns"]))
+    elif kind == STUN:
         note_stun(msg, int64(msg["stun_type"]), int64(msg["stun_attributes"]), direction, int64(pkt["ts_ns"]), body)
     elif msg["inner_kind"] == STUN and (kind == CHANNEL_DATA or kind == MS_TURN):
         note_stun(msg, 0, 0, direction, int64(pkt["ts_ns"]), body)

@@ -25,7 +25,8 @@ from flowclass.flow.expire import (
 )
 from flowclass.flow.record import BODY, LINE_BYTES, STREAM, WINDOW, offset_of
 from flowclass.flow.resolved import resolved_app
-from flowclass.flow.study import OPEN, follow_media, note_tcp, study
+from flowclass.flow.sipevents import MESSAGES_PER_PACKET
+from flowclass.flow.study import OPEN, follow_media, follow_sip, note_tcp, study
 from flowclass.flow.table import find, first_slot, insert, likely_row
 from flowclass.flow.voice import listen
 from flowclass.jit import entry, int64, kernel, prefetch, reference, unit
@@ -151,6 +152,8 @@ def add_to_flow(state: Any, k: int, row: int, direction: int) -> None:
         listen(pkt, direction, body)
     if body["stage"] == OPEN or (pkt["proto"] == UDP and not follow_media(state, k, direction, row)):
         study(state, k, direction, row)
+    elif body["kind"] == Kind.CALL_SIGNALLING and pkt["proto"] == TCP:
+        follow_sip(state, k, row)
 
 
 @kernel
@@ -258,7 +261,7 @@ def meter_block(arrays: Any, start: int, first_frame: int) -> int:
     batch = state.packets.size
     room = state.ready.size - batch * RECORDS_PER_PACKET
     media_room = state.media.size - batch * RECORDS_PER_PACKET * MAX_MEDIA
-    event_room = state.events.size - batch
+    event_room = state.events.size - batch * MESSAGES_PER_PACKET
     while (
         start < state.refs.size
         and meter["ready"] <= room

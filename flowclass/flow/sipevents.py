@@ -12,14 +12,18 @@ from typing import Any
 import numpy as np
 
 from flowclass.dissect.load import be32, u8
+from flowclass.dissect.sip import sip_text
 from flowclass.dissect.stun import text_hash
 from flowclass.flow.identity import flow_id
 from flowclass.jit import int64, kernel
 from flowclass.record.field import Field, dtype_of
 from flowclass.record.packet import IPV4_MAPPED
 
-#: Messages handed out at a time; a batch of packets brings one each at most.
-READY_EVENTS = 2048
+UDP = 17
+#: Messages read of one TCP segment: a dozen short ones would fill it, and they come in ones and twos.
+MESSAGES_PER_PACKET = 4
+#: Messages handed out at a time; more than a batch of packets brings.
+READY_EVENTS = 4096
 #: Bytes and lines of a message that are looked at: an INVITE with SDP has some 1,200 bytes in 40 lines.
 MAX_BYTES, MAX_LINES = 3000, 100
 #: Digits of the largest port.
@@ -188,13 +192,25 @@ def read_sip(data: Any, lo: int, hi: int, out: Any) -> None:
 
 
 @kernel
-def note_sip(data: Any, pkt: Any, flow: Any, body: Any, state: Any) -> None:
-    """Hand out what a SIP message says, where it names its dialog."""
+def next_message(data: Any, at: int, hi: int) -> int:
+    """Return where the next line from ``at`` on begins a SIP message, ``hi`` when none does."""
+    while at < hi:
+        if at + 4 <= hi and sip_text(data, at, hi, be32(data, at)):
+            return at
+        while at < hi and u8(data, at) != LF:
+            at += 1
+        at += 1
+    return hi
+
+
+@kernel
+def note_message(data: Any, lo: int, hi: int, pkt: Any, flow: Any, body: Any, state: Any) -> None:
+    """Hand out what the SIP message [lo, hi) says, where it names its dialog."""
     meter = state.meter[0]
     if meter["ready_events"] >= state.events.size:
         return
     out = state.events[int64(meter["ready_events"])]
-    read_sip(data, int64(pkt["payload_lo"]), int64(pkt["payload_hi"]), out)
+    read_sip(data, lo, hi, out)
     if out["dialog"] == NO_DIALOG or (out["method"] == 0):
         return
     out["flow_id"] = flow_id(flow, body)
@@ -202,3 +218,22 @@ def note_sip(data: Any, pkt: Any, flow: Any, body: Any, state: Any) -> None:
     out["src_hi"] = pkt["src_hi"]
     out["src_lo"] = pkt["src_lo"]
     meter["ready_events"] += 1
+
+
+@kernel
+def note_sip(data: Any, pkt: Any, flow: Any, body: Any, state: Any) -> None:
+    """Hand out what the SIP messages of a packet say: one of a datagram, up to MESSAGES_PER_PACKET of a TCP segment.
+
+    A segment may begin within a message (RFC 3261 §18.3); of that one its first part has told what it could.
+    """
+    at, hi = int64(pkt["payload_lo"]), int64(pkt["payload_hi"])
+    if pkt["proto"] == UDP:
+        note_message(data, at, hi, pkt, flow, body, state)
+        return
+    at = next_message(data, at, hi)
+    for _ in range(MESSAGES_PER_PACKET):
+        if at >= hi:
+            return
+        end = next_message(data, at + 1, hi)
+        note_message(data, at, end, pkt, flow, body, state)
+        at = end

@@ -244,6 +244,18 @@ def study(state: Any, k: int, direction: int, row: int) -> int:
     return 0
 
 
+@unit
+def follow_sip(state: Any, k: int, row: int) -> int:
+    """Read the SIP messages in a TCP segment of call signalling whose verdict is firm; return 0.
+
+    A connection between exchanges carries the messages of many calls, for days.
+    """
+    body = state.body[row]
+    if body["app"] == App.SIP:
+        note_sip(state.data, state.packets[k], state.hot[row], body, state)
+    return 0
+
+
 @kernel
 def is_rtp_head(data: Any, lo: int) -> Any:
     """Whether two bytes are of RTP version 2, not of RTCP on the same port (RFC 5761 §4)."""

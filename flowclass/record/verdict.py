@@ -76,7 +76,8 @@ class EndMark(IntEnum):
 
     NONE = 0
     RELEASE = 1  #: TURN Refresh with lifetime 0: that relay is no longer wanted
-    TERMINATE = 2  #: the application's own: WhatsApp type 0x0800, Viber type 05
+    GOODBYE = 2  #: RTCP BYE: a source of the call falls silent for good (RFC 3550 §6.6)
+    TERMINATE = 3  #: the application's own: WhatsApp type 0x0800, Viber type 05
 
 
 class Strength(IntEnum):

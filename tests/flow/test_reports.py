@@ -9,6 +9,7 @@ import pytest
 
 from flowclass.flow.flowmeter import FlowMeter
 from flowclass.flow.reports import MAX_REPORTS
+from flowclass.record.verdict import EndMark
 from tests import frames
 from tests.flow.test_meter import SMALL, START
 from tests.frames import Frame
@@ -194,3 +195,12 @@ def test_pause__is_not_counted_once_rtp_shows() -> None:
     packets.append(sent(3000, frames.rtp(50, 24_000, SOURCE, bytes(80))))
     flows, _ = meter(packets)
     assert flows["gap_max_ns"][0, 0] == 20 * MS
+
+
+@pytest.mark.parametrize("first", [receiver_report(OTHER), b""])
+def test_goodbye__is_a_sign_of_the_end(first: bytes) -> None:
+    goodbye = struct.pack("!BBHI", 0x81, 203, 1, OTHER)
+    packets = [sent(20 * i, frames.rtp(i, 160 * i, SOURCE, bytes(80))) for i in range(50)]
+    flows, _ = meter([*packets, got(1000, receiver_report(OTHER)), got(1010, first + goodbye)])
+    assert flows["end_mark"].tolist() == [EndMark.GOODBYE]
+    assert flows["end_mark_ns"].tolist() == [START + 1010 * MS]

@@ -10,8 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flowclass.dissect.stun import fnv1a
+from flowclass.flow.flowmeter import FlowMeter
 from flowclass.flow.sipevents import SIP_EVENT, Method, read_sip
 from flowclass.record.packet import IPV4_MAPPED
+from tests import frames
+from tests.flow.test_meter import SMALL, START
 
 INVITE = (
     "INVITE sip:bob@example.org SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bK776\r\nMax-Forwards: 70\r\n"
@@ -75,3 +78,36 @@ def test_any_bytes_are_read_without_harm(payload: bytes) -> None:
     data, out = np.frombuffer(b"SIP/2.0 " + payload, np.uint8), np.zeros(1, SIP_EVENT)
     read_sip(data, 0, len(data), out[0])
     assert out["code"][0] <= 999
+
+
+def said_over_tcp(*segments: str) -> list[tuple[int, int]]:
+    """Return (dialog, method) of the messages of a connection, in segments from one side."""
+    sequence, packets = 1000, []
+    for place, segment in enumerate(segments):
+        body = segment.encode()
+        packets.append(frames.tcp(START + place * 1_000_000, "10.0.0.1", 40_000, "10.0.0.2", 5060, body, seq=sequence))
+        sequence += len(body)
+    meter, found = FlowMeter(SMALL), []
+    for batch in (*meter.add(*frames.block_of(packets), 1), *meter.drain()):
+        found += zip(batch.events["dialog"].tolist(), batch.events["method"].tolist(), strict=True)
+    return found
+
+
+def request(method: str, call_id: str) -> str:
+    """Return a request without a body."""
+    return f"{method} sip:bob@example.org SIP/2.0\r\nCall-ID: {call_id}\r\nCSeq: 1 {method}\r\n\r\n"
+
+
+def test_messages_of_a_connection_are_read_for_as_long_as_it_lasts() -> None:
+    calls = [f"call-{n}" for n in range(60)]
+    found = said_over_tcp(*(request("INVITE", call) + request("BYE", call) for call in calls))
+    assert found == [(dialog_of(call), method) for call in calls for method in (Method.INVITE, Method.BYE)]
+
+
+def test_a_segment_that_begins_within_a_message_tells_of_the_next() -> None:
+    first, second = request("INVITE", "one"), request("INVITE", "two")
+    found = said_over_tcp(*[request("OPTIONS", "zero")] * 3, first[:-10], first[-10:] + second)
+    assert [(dialog, method) for dialog, method in found if method == Method.INVITE] == [
+        (dialog_of("one"), Method.INVITE),
+        (dialog_of("two"), Method.INVITE),
+    ]
