@@ -15,7 +15,7 @@ import numpy as np
 from flowclass.apps._fused import REASON_WORDS
 from flowclass.apps.decide import DECISION
 from flowclass.config.schema import default_of
-from flowclass.dissect.duplicate import RECENT, RECENT_ENTRIES
+from flowclass.dissect.duplicate import new_recent
 from flowclass.dissect.fragment import new_fragments
 from flowclass.dissect.hash import new_seed
 from flowclass.errors import UsageError
@@ -98,7 +98,7 @@ class MeterState(NamedTuple):
     decision: Any  #: DECISION[1]
     hello_packet: Any  #: PACKET[1]: a joined hello as a packet of its own
     fragments: Any  #: dissect.fragment
-    recent: Any  #: RECENT[n]: dissect.duplicate
+    recent: Any  #: uint64[n]: dissect.duplicate
     resolved: Any  #: RESOLVED[n]: flow.resolved
     endpoints: Any  #: ENDPOINT[n]: flow.correlation
     hellos: Any  #: HELLO[n]: flow.reassembly
@@ -160,7 +160,7 @@ def new_state(settings: MeterSettings, stats: np.ndarray | None = None) -> Meter
         decision=np.zeros(1, DECISION),
         hello_packet=np.zeros(1, PACKET),
         fragments=new_fragments(),
-        recent=np.zeros(RECENT_ENTRIES, RECENT),
+        recent=new_recent(),
         resolved=np.zeros(RESOLVED_ENTRIES, RESOLVED),
         endpoints=_huge(ENDPOINT, ENDPOINTS_A_FLOW * _next_power_of_two(settings.max_flows)),
         hellos=np.zeros(HELLO_BUFFERS, HELLO),

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from flowclass.dissect.duplicate import DUPLICATE_WINDOW_NS, is_duplicate, new_recent
+from flowclass.dissect.duplicate import DUPLICATE_WINDOW_NS, TICK_BITS, is_duplicate, new_recent
 from flowclass.jit import entry
 from flowclass.record.status import Anomaly
 from tests.dissect.encapsulations import ether, udp4, udp6
@@ -68,7 +68,11 @@ def test_packet__is_no_duplicate(first: bytes, second: bytes) -> None:
 
 def test_copy__later_than_the_window_is_none() -> None:
     assert judge([frame(), frame()], DUPLICATE_WINDOW_NS) == [False, True]
-    assert judge([frame(), frame()], DUPLICATE_WINDOW_NS + 1) == [False, False]
+    assert judge([frame(), frame()], DUPLICATE_WINDOW_NS + (1 << TICK_BITS)) == [False, False]
+
+
+def test_copy__with_an_earlier_time_is_a_duplicate() -> None:
+    assert judge([frame(), frame()], (1 << TICK_BITS) - DUPLICATE_WINDOW_NS) == [False, True]
 
 
 def test_reply__with_the_same_numbers_is_none() -> None:
