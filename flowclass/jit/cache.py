@@ -18,13 +18,30 @@ import hashlib
 import os
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numba
 import numpy as np
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLocator
+from numba.np import linalg
 
+
+def _load_without_scipy() -> None:
+    """Load numba's array functions without SciPy's BLAS, which they look for as they load: a quarter of the start-up.
+
+    No kernel multiplies matrices, and ``np.dot`` of other code in the process finds it when it is compiled.
+    """
+    look = linalg.ensure_blas
+    linalg.ensure_blas = lambda: None
+    try:
+        import_module("numba.np.arraymath")
+    finally:
+        linalg.ensure_blas = look
+
+
+_load_without_scipy()
 JIT_ENABLED = not numba.config.DISABLE_JIT  # type: ignore[attr-defined]
 BOUNDS_CHECKED = bool(numba.config.BOUNDSCHECK)  # type: ignore[attr-defined]
 #: Whether kernels may read words straight from memory; not when every index has to be checked.
