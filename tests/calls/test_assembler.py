@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
 
 import pytest
 
@@ -111,44 +109,6 @@ def calls_of(*captures: Path) -> list[Call]:
     found: list[Call] = []
     analyze([str(path) for path in captures], lambda *_: None, on_calls=found.extend)
     return found
-
-
-#: Columns that say where the capture began and ended.
-OF_THE_CAPTURE = ("capture", "cut_start", "cut_end", "ended_by")
-CALLS = ("whatsapp/call-2019", "whatsapp/call-2023", "viber/call-2016", "teams/call-2020")
-
-
-def without(call: Call, *columns: str) -> dict[str, object]:
-    """Return a record without some columns."""
-    return {name: value for name, value in vars(call).items() if name not in columns}
-
-
-@pytest.mark.parametrize("name", CALLS)
-@pytest.mark.parametrize("share", [0.07, 0.31, 0.5, 0.77, 0.98])
-def test_capture_cut_in_two_files_holds_the_same_calls(name: str, share: float, tmp_path: Path) -> None:
-    whole = PCAPS / f"{name}.pcap"
-    with whole.open("rb") as file:
-        head, packets = file.read(24), list(records(file))
-    cut = int(len(packets) * share)
-    parts = []
-    for part, some in (("first", packets[:cut]), ("second", packets[cut:])):
-        parts.append(tmp_path / f"{part}.pcap")
-        parts[-1].write_bytes(head + b"".join(some))
-    one, both = calls_of(whole), calls_of(*parts)
-    assert [without(call, "capture") for call in both] == [without(call, "capture") for call in one]
-
-
-@pytest.mark.parametrize("name", CALLS)
-def test_traffic_of_others_changes_no_record(name: str) -> None:
-    alone = calls_of(PCAPS / f"{name}.pcap")
-    beside = calls_of(PCAPS / f"{name}.pcap", PCAPS / "ordinary/web.pcap", PCAPS / "ordinary/games.pcap")
-    assert [without(call, *OF_THE_CAPTURE) for call in beside] == [without(call, *OF_THE_CAPTURE) for call in alone]
-
-
-def records(file: BinaryIO) -> Iterator[bytes]:
-    """Yield the packet records of a little-endian pcap file, headers included."""
-    while header := file.read(16):
-        yield header + file.read(int.from_bytes(header[8:12], "little"))
 
 
 def test_call_goes_over_relay_and_peer() -> None:
