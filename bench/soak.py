@@ -1,9 +1,9 @@
 """Host module: ``python -m bench.soak --minutes 30``: the service on a wire of churning traffic, watched.
 
 Makes a veth pair, runs ``flowclass run`` on one end and plays a capture into the other again and again, with new
-addresses each time, so that flows keep coming and going. Prints a line every interval and, at the end, how memory and
-descriptors moved after the warm-up and whether the account balances. Needs root, iproute2 and tcpreplay; a day is
-``--minutes 1440``.
+addresses each time, so that flows keep coming and going. Prints a line every interval and, at the end, how long it took
+to stop, how memory and descriptors moved after the warm-up and whether the account balances. Needs root, iproute2 and
+tcpreplay; a day is ``--minutes 1440``.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ NEAR, FAR = "fcsoak0", "fcsoak1"
 CAPTURE = Path(__file__).parents[1] / "pcaps" / "showcase.pcap"
 #: Share of the time that belongs to the warm-up, and growth after it that is still flat.
 WARM_UP, FLAT = 0.2, 0.05
+#: Seconds for an orderly end.
+STOP_S = 60
 KIB_PER_MIB = 1024
 
 
@@ -120,8 +122,10 @@ def main() -> int:
             sender.wait()
         time.sleep(2)
         last = metrics(port)
+        stopping = time.monotonic()
         service.terminate()
-        code = service.wait(60)
+        code = service.wait(STOP_S)
+        print(f"stopped in {time.monotonic() - stopping:.1f} s")
         with suppress(OSError):
             print((folder / "log").read_text().strip().splitlines()[-1])
     warm = [one for one in samples if one[0] >= WARM_UP * samples[-1][0]]

@@ -175,7 +175,7 @@ class SignallingStore:
         """Return the signalling of some hosts, and of others that share an id with them or with ``ties``."""
         seen: dict[Host, None] = {}
         found: list[Signalling] = []
-        todo = list(hosts) + [host for tie in ties for host in self._hosts_of.get(tie, ())]
+        todo = [*hosts, *self._sharing(ties)]
         while todo and len(seen) < MAX_HOSTS:
             host = todo.pop(0)
             if host in seen:
@@ -183,8 +183,15 @@ class SignallingStore:
             seen[host] = None
             for one in self._by_host.get(host, ()):
                 found.append(one)
-                todo += [other for tie in one.ids for other in self._hosts_of.get(tie, ())]
+                todo += self._sharing(one.ids)
         return found
+
+    def _sharing(self, ties: Iterable[Tie]) -> Iterator[Host]:
+        """Yield the hosts that share an id with ties, unless so many do that it is no call's."""
+        for tie in ties:
+            hosts = self._hosts_of.get(tie, ())
+            if len(hosts) <= MAX_HOSTS:
+                yield from hosts
 
     def __iter__(self) -> Iterator[list[Signalling]]:
         return iter([list(waiting) for waiting in self._by_host.values()])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from flowclass.calls.signalling import MAX_HOSTS
 from flowclass.record.verdict import App, DecidedBy, EndMark, Kind
 from tests.calls.flows import CLIENT, OTHER, PEER, RELAY, RELAY_2, Rows, assemble, flow
 
@@ -105,3 +106,9 @@ def test_signalling_that_outlives_its_call_is_no_attempt() -> None:
 def test_clients_do_not_share_an_attempt() -> None:
     calls = assemble(TWO_WAY, *asked(100, 112, src=CLIENT), *asked(100, 112, src=OTHER, ids=(5, 0)))
     assert sorted(call.client for call in calls) == ["10.0.0.1", "10.0.0.2"]
+
+
+def test_an_id_that_many_share_joins_nobody() -> None:
+    many = [leg for host in range(MAX_HOSTS + 1) for leg in asked(100, 112, src=CLIENT + host)]
+    found = assemble(TWO_WAY, *many)
+    assert [(call.outcome, len(call.flows)) for call in found] == [("declined-or-missed", 5)] * (MAX_HOSTS + 1)
