@@ -16,11 +16,12 @@ from flowclass.calls.quality import quality_of
 from flowclass.calls.record import MAX_FLOWS, SCHEMA_VERSION, Call, EndedBy
 from flowclass.calls.scene import Scene
 from flowclass.calls.signalling import Signalling
-from flowclass.calls.stream import Stream, merged
-from flowclass.calls.traits import access_network, app_names, evidence, group_of, media_kinds, path_of
+from flowclass.calls.stream import PLACES, Stream, merged
+from flowclass.calls.traits import access_network, app_names, bytes_by_path, evidence, group_of, media_kinds, path_of
 from flowclass.record.verdict import APP_NAMES, App
 
 NS_PER_S = 1_000_000_000
+_SSRC = PLACES["ssrc"]
 #: Media this close to the first or last packet of the capture was cut off there.
 CUT_NS = NS_PER_S
 
@@ -95,6 +96,8 @@ def call_record(call: OpenCall, scene: Scene, end_ns: int | None, setup_ns: int,
         cut_end=cut_end,
         group=group_of(streams, path),
         media=media_kinds(streams),
+        media_up=media_kinds([stream for stream in streams if stream.direction == "up"]),
+        media_down=media_kinds([stream for stream in streams if stream.direction == "down"]),
         path=path,
         access_hint=access_network(max((cost[0] for cost in costs), default=0)),
         access_hint_peer=access_network(max((cost[1] for cost in costs), default=0)),
@@ -104,6 +107,8 @@ def call_record(call: OpenCall, scene: Scene, end_ns: int | None, setup_ns: int,
         packets_down=sum(side.packets[1] for side in sides),
         bytes_up=sum(side.bytes[0] for side in sides),
         bytes_down=sum(side.bytes[1] for side in sides),
+        bytes_relay=bytes_by_path(legs, relayed=True),
+        bytes_p2p=bytes_by_path(legs, relayed=False),
         **figures(quality, legs, sides, streams),
         confidence=round(confidence, 4),
         reasons=[*evidence(bits for leg in every for bits in leg.reasons), *verdict.reasons],
@@ -127,7 +132,12 @@ def _streams(legs: Sequence[Leg], ups: Sequence[int], signalling: Sequence[Signa
     for one in signalling:
         is_turned = client != one.client and client in one.host
         rows += [(row, 1 - up if is_turned else up) for row, up in one.reports]
-    return merged([row for row, _ in rows], [up for _, up in rows])
+    streams = merged([row for row, _ in rows], [up for _, up in rows])
+    screens = {row[_SSRC] for leg in legs if leg.is_screen for row in leg.streams}
+    for stream in streams:
+        if stream.kind == "video" and stream.ssrc in screens:
+            stream.kind = "share"
+    return streams
 
 
 def _ring_s(dialog: Dialog) -> float | None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from flowclass.calls.codec import codec_guess
 from flowclass.calls.leg import Leg, Span
 from flowclass.calls.quality import Quality
 from flowclass.calls.stream import NO_TRIPS, Stream, Trips
@@ -95,6 +96,7 @@ def shown(stream: Stream) -> dict[str, Any]:
         "direction": stream.direction,
         "kind": stream.kind,
         "payload_type": stream.payload_type,
+        "codec_guess": codec_guess(stream.payload_type, stream.clock_hz, stream.kind),
         "clock_hz": stream.clock_hz,
         "packets": stream.packets,
         "lost": stream.lost,

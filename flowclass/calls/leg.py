@@ -39,6 +39,10 @@ RELAY_PORTS = {
     App.TELEGRAM: frozenset(range(500, 601)) | {1400},
     App.ZOOM: frozenset(range(8801, 8811)),
 }
+#: Ports of the client for a shared screen (FACTS §1.2), and where RTP begins behind Zoom's headers of one, through its
+#: server and from peer to peer (FACTS §1.9).
+TEAMS_SCREEN_PORTS = range(50040, 50060)
+ZOOM_SCREEN_OFFSETS = (35, 20)
 _FLOW_COLUMNS = (
     "flow_id", "src_hi", "src_lo", "dst_hi", "dst_lo", "sport", "dport", "first_ns", "last_ns", "origin_ns", "packets",
     "bytes", "stream_packets", "media_first_ns", "media_last_ns", "end_reason", "proto", "call_ids", "end_mark",
@@ -56,6 +60,7 @@ UDP = 17
 _SNAPPED = 1 << Anomaly.SNAPPED
 #: Places of a stream's values (calls.stream).
 _PACKETS, _DIRECTION = PLACES["packets"], PLACES["direction"]
+_OFFSET = PLACES["offset"]
 _FIRST_NS, _LAST_NS = PLACES["first_ns"], PLACES["last_ns"]
 
 #: Application and address of a client; of nameless media the other end's address as well.
@@ -128,6 +133,13 @@ class Leg:
     def number(self) -> int:
         """The flow's id; of a later call that it carried, a number made of it."""
         return self.flow_id ^ self.part
+
+    @property
+    def is_screen(self) -> bool:
+        """Whether the application has this socket, or these headers in front of RTP, for a shared screen."""
+        if self.app in (App.TEAMS, App.SKYPE):
+            return any(port in TEAMS_SCREEN_PORTS for port in self.ports)
+        return self.app == App.ZOOM and any(row[_OFFSET] in ZOOM_SCREEN_OFFSETS for row in self.streams)
 
     @property
     def is_one_socket(self) -> bool:

@@ -49,6 +49,8 @@ _SECONDS: dict[str, Any] = {"type": "number"}
 _MAYBE_SECONDS: dict[str, Any] = {"type": ["number", "null"]}
 _SHARE: dict[str, Any] = {"type": ["number", "null"], "minimum": 0, "maximum": 1}
 _MOS: dict[str, Any] = {"type": ["number", "null"], "minimum": 1, "maximum": 5}
+_MEDIA: dict[str, Any] = {"type": "string", "pattern": r"^((audio|share|video)(\+(share|video)){0,2})?$"}
+_MAYBE_COUNT: dict[str, Any] = {"type": ["integer", "null"], "minimum": 0}
 _ID: dict[str, Any] = {"type": "string", "pattern": "^[0-9a-f]{16}$"}
 _ACCESS: dict[str, Any] = {"enum": ["", "wired", "wifi", "cellular", "5g", "4g", "3g", "2g"]}
 
@@ -127,10 +129,13 @@ class Call:
     )
     media: str = field(
         metadata=_about(
-            "`audio`, `video`, `audio+video`, or empty when no RTP header tells",
-            {"enum": ["", "audio", "video", "audio+video"]},
+            "`audio`, `share` (a shared screen, where the application tells it from video) and `video`, joined by `+`; "
+            "empty when no RTP header tells",
+            _MEDIA,
         )
     )
+    media_up: str = field(metadata=_about("the same of what the client sent", _MEDIA))
+    media_down: str = field(metadata=_about("the same of what it got", _MEDIA))
     path: str = field(
         metadata=_about("`relay`, `p2p`, `both`, or empty when nobody can say", {"enum": ["", "relay", "p2p", "both"]})
     )
@@ -151,6 +156,14 @@ class Call:
     packets_down: int = field(metadata=_about("media packets to the client, likewise", _COUNT))
     bytes_up: int = field(metadata=_about("IP bytes of the media flows from the client", _COUNT, "byte"))
     bytes_down: int = field(metadata=_about("IP bytes of the media flows to the client", _COUNT, "byte"))
+    bytes_relay: int | None = field(
+        metadata=_about(
+            "of both, those that went over relays or media servers; null when nobody can say", _MAYBE_COUNT, "byte"
+        )
+    )
+    bytes_p2p: int | None = field(
+        metadata=_about("those that went straight to the peer, likewise", _MAYBE_COUNT, "byte")
+    )
     loss_up: float | None = field(
         metadata=_about(
             "share of packets of the main audio stream from the client missing before the probe; null without one",

@@ -22,13 +22,13 @@ _COLUMNS = (
     "flow", "ssrc", "direction", "payload_type", "packets", "expected", "base_seq", "max_seq", "gaps", "duplicates",
     "reordered", "first_ns", "last_ns", "rtp_elapsed", "step_least", "clock_hz", "jitter_packets", "jitter_max_ns",
     "jitter_sum_ns", "reports", "far_expected", "far_lost", "far_fraction", "far_jitter", "trips", "trip_min_ns",
-    "trip_sum_ns",
+    "trip_sum_ns", "offset",
 )  # fmt: skip
 (
     _FLOW, _SSRC, _DIRECTION, _PAYLOAD_TYPE, _PACKETS, _EXPECTED, _BASE_SEQ, _MAX_SEQ, _GAPS, _DUPLICATES,
     _REORDERED, _FIRST_NS, _LAST_NS, _RTP_ELAPSED, _STEP_LEAST, _CLOCK_HZ, _JITTER_PACKETS, _JITTER_MAX_NS,
     _JITTER_SUM_NS, _REPORTS, _FAR_EXPECTED, _FAR_LOST, _FAR_FRACTION, _FAR_JITTER, _TRIPS, _TRIP_MIN_NS,
-    _TRIP_SUM_NS,
+    _TRIP_SUM_NS, _OFFSET,
 ) = range(len(_COLUMNS))  # fmt: skip
 
 
@@ -76,7 +76,7 @@ class Stream:
     Attributes
     ----------
     direction : ``up`` from the client, ``down`` to it
-    kind : ``audio``, ``video`` or ``other`` (probes, data, clock not known)
+    kind : ``audio``, ``video``, ``share`` (a shared screen) or ``other`` (probes, data, clock not known)
     clock_hz : recovered clock rate, 0 when it is not known
     expected, lost : by sequence numbers, over all flows that carried the source (RFC 3550 §A.3)
     bursts : places at which packets are missing

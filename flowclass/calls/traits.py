@@ -42,7 +42,7 @@ def access_network(cost: int) -> str:
 
 
 def media_kinds(streams: Sequence[Stream]) -> str:
-    """Return what a call carried: audio, video or both; empty when no RTP header tells."""
+    """Return what streams carried: audio, share, video, joined by +; empty when no RTP header tells."""
     kinds = sorted({stream.kind for stream in streams if stream.kind != "other" and stream.is_long})
     return "+".join(kinds) or "+".join(sorted({stream.kind for stream in streams if stream.kind != "other"}))
 
@@ -53,6 +53,13 @@ def path_of(media: Sequence[Leg]) -> str:
     if None in ways or not ways:
         return ""
     return "both" if len(ways) == 2 else "relay" if True in ways else "p2p"
+
+
+def bytes_by_path(legs: Sequence[Leg], *, relayed: bool) -> int | None:
+    """Return the bytes of the media flows that went over relays, or not; None when of one nobody can say."""
+    if any(leg.relayed is None for leg in legs):
+        return None
+    return sum(sum(leg.bytes) for leg in legs if leg.relayed == relayed)
 
 
 def group_of(streams: Sequence[Stream], path: str) -> str:

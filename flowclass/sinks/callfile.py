@@ -68,7 +68,7 @@ class _Text:
 def _stream_type(pa: Any) -> Any:
     """Return the Arrow type of one stream of a call."""
     words, counts = (
-        ("direction", "kind"),
+        ("direction", "kind", "codec_guess"),
         ("ssrc", "payload_type", "clock_hz", "packets", "lost", "reordered", "duplicates"),
     )
     reals = ("loss", "burst_ratio", "jitter_s", "jitter_max_s", "frame_ms", "far_loss", "far_jitter_s", "rtt_s")
@@ -87,6 +87,7 @@ def call_table(calls: Iterable[Call]) -> Any:
     pa = require_pyarrow()
     kinds = {
         "str": pa.string(), "list[str]": pa.list_(pa.string()), "float": pa.float64(), "float | None": pa.float64(),
+        "int | None": pa.int64(),
         "str | None": pa.string(),
         "bool": pa.bool_(), "int": pa.int64(), "list[dict[str, Any]]": pa.list_(_stream_type(pa)),
     }  # fmt: skip

@@ -154,3 +154,22 @@ def test_a_peer_leg_takes_the_client_from_the_relay_leg() -> None:
     )  # fmt: skip
     (call,) = assemble(relay, direct)
     assert (call.client, call.packets_up, call.packets_down) == ("198.51.100.8", 190, 160)
+
+
+def test_bytes_are_told_by_path() -> None:
+    source = 0x5EED_0000
+    (call,) = assemble(flow(100, 130, ssrc=source), flow(131, 200, dst=PEER, dport=9344, ssrc=source))
+    assert (call.path, call.bytes_relay, call.bytes_p2p, call.bytes_up) == ("both", 200, 200, 200)
+    (unsure,) = assemble(flow(100, 130, app=App.RTP, dst=PEER, sport=20000, dport=30000))
+    assert (unsure.bytes_relay, unsure.bytes_p2p) == (None, None)
+
+
+def test_a_shared_screen_is_told_from_video_where_the_socket_tells() -> None:
+    calls = assemble(
+        flow(100, 200, app=App.TEAMS, sport=50001),
+        flow(110, 190, app=App.TEAMS, sport=50041, sent=(0, 300), expected=(0, 300), clock_hz=90_000),
+        flow(110, 190, app=App.TEAMS, sport=50021, sent=(300, 0), expected=(300, 0), clock_hz=90_000),
+    )
+    assert [(call.media, call.media_up, call.media_down) for call in calls] == [
+        ("audio+share+video", "audio+video", "audio+share")
+    ]

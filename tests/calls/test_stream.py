@@ -20,7 +20,7 @@ def row(**values: Any) -> tuple[Any, ...]:
         "max_seq": 100, "gaps": 0, "duplicates": 0, "reordered": 0, "first_ns": S, "last_ns": 3 * S,
         "rtp_elapsed": 32_000, "step_least": 320, "clock_hz": 16_000.0, "jitter_packets": 99, "jitter_max_ns": 9e6,
         "jitter_sum_ns": 99 * 4e6, "reports": 0, "far_expected": 0, "far_lost": 0, "far_fraction": 0, "far_jitter": 0,
-        "trips": 0, "trip_min_ns": 0, "trip_sum_ns": 0,
+        "trips": 0, "trip_min_ns": 0, "trip_sum_ns": 0, "offset": 0,
     }  # fmt: skip
     return tuple((usual | values)[name] for name in _COLUMNS)
 
