@@ -9,7 +9,7 @@ _shtab_flowclass_subparsers=(analyze run top check-config doctor explain train e
 
 _shtab_flowclass_analyze_option_strings=(-h --help --flows --calls --format --separate --stats --filter --quiet --no-color --model --config --networks --anonymize --max-flows)
 _shtab_flowclass_run_option_strings=(-h --help --config --interface --flows --calls --listen)
-_shtab_flowclass_top_option_strings=(-h --help --url --interface --interval --once --no-color)
+_shtab_flowclass_top_option_strings=(-h --help --url --interface --http-config --interval --once --no-color)
 _shtab_flowclass_check_config_option_strings=(-h --help --sample)
 _shtab_flowclass_doctor_option_strings=(-h --help --config --interface)
 _shtab_flowclass_explain_option_strings=(-h --help --call --model)

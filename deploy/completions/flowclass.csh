@@ -10,7 +10,7 @@
 complete flowclass \
         'c/--format=/(jsonl csv parquet)/' \
         'c/--peer=/(nfstream ndpi)/' \
-        'c/--/(anonymize beside call calls config corpus default filter flows folder format help interface interval json listen manifest max-flows model networks no-baseline no-color once out packs peer quiet sample separate site stats table url version views write)/' \
+        'c/--/(anonymize beside call calls config corpus default filter flows folder format help http-config interface interval json listen manifest max-flows model networks no-baseline no-color once out packs peer quiet sample separate site stats table url version views write)/' \
         'c/-/(- h)/' \
         'n/--format/(jsonl csv parquet)/' \
         'n/--peer/(nfstream ndpi)/' \

@@ -27,6 +27,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--url", metavar="URL", help="address of the service (http://127.0.0.1:9799)")
     which.add_argument("--interface", metavar="NAME", help="capture from this interface meanwhile")
+    parser.add_argument(
+        "--http-config",
+        metavar="FILE",
+        help="basic_auth and tls_config for the service, in Prometheus' http_config form",
+    )
     parser.add_argument("--interval", type=float, default=2.0, metavar="SECONDS", help="time between two looks (2)")
     parser.add_argument("--once", action="store_true", help="print one screen, with rates over one interval, and end")
     parser.add_argument("--no-color", action="store_true", help="no colours; NO_COLOR does the same")
@@ -35,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Show the service until q; return the exit code."""
     from flowclass.errors import UsageError
+    from flowclass.top.access import Access
     from flowclass.top.scrape import fetch
     from flowclass.top.service import running_service
 
@@ -47,9 +53,10 @@ def run(arguments: argparse.Namespace) -> int:
         else:
             address = where = (arguments.url or "http://127.0.0.1:9799").rstrip("/")
         url = address if address.endswith("/metrics") else f"{address}/metrics"
+        access = Access(arguments.http_config)
         look = once if arguments.once else watch
         try:
-            return look(lambda: fetch(url), where, arguments)
+            return look(lambda: fetch(url, access), where, arguments)
         except KeyboardInterrupt:
             return 0
 

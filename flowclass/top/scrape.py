@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 import urllib.error
-import urllib.request
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from urllib.parse import urlsplit
 from prometheus_client.parser import text_string_to_metric_families
 
 from flowclass.errors import FlowclassError, UsageError
+from flowclass.top.access import Access
 
 #: Seconds a service may take to answer, and bytes of its answer at most.
 PATIENCE_S, LONGEST_ANSWER = 5.0, 8 << 20
@@ -87,8 +87,12 @@ def rates_by(before: Scrape | None, now: Scrape, name: str, label: str) -> dict[
     return {value: rate(before, now, name, **{label: value}) or 0.0 for value in found}
 
 
-def fetch(url: str) -> Scrape:
+def fetch(url: str, access: Access | None = None) -> Scrape:
     """Return the metrics that a service gives at an address.
+
+    Parameters
+    ----------
+    access : what to show it, None for nothing
 
     Raises
     ------
@@ -100,7 +104,7 @@ def fetch(url: str) -> Scrape:
     if urlsplit(url).scheme not in ("http", "https"):
         raise UsageError(f"{url} is no address of a service: write http://HOST:PORT")
     try:
-        with urllib.request.urlopen(url, timeout=PATIENCE_S) as answer:  # noqa: S310 - checked above
+        with (access or Access()).open(url, PATIENCE_S) as answer:
             text = answer.read(LONGEST_ANSWER).decode("utf-8", "replace")
     except (OSError, urllib.error.URLError, ValueError) as error:
         reason = getattr(error, "reason", None) or error

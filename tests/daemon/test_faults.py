@@ -141,7 +141,7 @@ def test_settings_read_again_under_load(veth: Wire, tmp_path: Path) -> None:
         assert service.stop() == 0
 
 
-def test_a_stopped_packet_loop_starves_the_watchdog(veth: Wire, tmp_path: Path) -> None:
+def test_a_packet_loop_stopped_under_load_starves_the_watchdog(veth: Wire, tmp_path: Path) -> None:
     address = str(tmp_path / "notify")
     config = settings(tmp_path, *WORKERS)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
@@ -152,6 +152,8 @@ def test_a_stopped_packet_loop_starves_the_watchdog(veth: Wire, tmp_path: Path) 
             while b"WATCHDOG=1" not in manager.recv(4096):
                 continue
             stopped = service.workers()[1]
+            load = Load(veth, 10, mbps=10)
+            until("packets", lambda: service.metric("flowclass_read_packets_total") > 1000)
             os.kill(stopped, signal.SIGSTOP)
             time.sleep(1.5)  # the other worker goes round, and what this one had shown is used up
             manager.settimeout(0.2)
@@ -163,6 +165,8 @@ def test_a_stopped_packet_loop_starves_the_watchdog(veth: Wire, tmp_path: Path) 
             os.kill(stopped, signal.SIGCONT)
             manager.settimeout(60)
             assert b"WATCHDOG=1" in manager.recv(4096)
+            load.wait()
+            until("the account to balance", lambda: balances(service, veth, load.packets))
             assert service.stop() == 0
 
 
