@@ -1,26 +1,32 @@
 """Host module: ``python -m bench.soak --minutes 30``: the service on a wire of churning traffic, watched.
 
-Makes a veth pair, runs ``flowclass run`` on one end and plays a capture into the other again and again, with new
-addresses each time, so that flows keep coming and going. Prints a line every interval and, at the end, how long it took
-to stop, how memory and descriptors moved after the warm-up and whether the account balances. Needs root, iproute2 and
-tcpreplay; a day is ``--minutes 1440``.
+Makes a veth pair, runs ``flowclass run`` on one end and sends calls into the other: some hundred begin every twenty
+seconds, go on for as long and end, and none of them is ever sent again, so that flows, clients and calls keep coming
+and going as they do. Prints a line every interval and, at the end, how long it took to stop, how memory and descriptors
+moved after the warm-up and whether the account balances. Needs root, iproute2 and tcpreplay; a day is
+``--minutes 1440``.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import re
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from bench.workloads.calls import KINDS, write
+
 NEAR, FAR = "fcsoak0", "fcsoak1"
-CAPTURE = Path(__file__).parents[1] / "pcaps" / "showcase.pcap"
+#: Seconds of one capture.
+CAPTURE_S = 20
 #: Share of the time that belongs to the warm-up, and growth after it that is still flat.
 WARM_UP, FLAT = 0.2, 0.05
 #: Seconds for an orderly end.
@@ -63,6 +69,41 @@ def resident_mib(pid: int) -> float:
     return sum(int(one.group(1)) / KIB_PER_MIB for one in found if one)
 
 
+class Traffic:
+    """Calls on the wire: while one capture is sent the next is written, until ``stop``."""
+
+    def __init__(self, folder: Path, calls: int) -> None:
+        self._folder, self._calls = folder, calls
+        self._packets = round(CAPTURE_S * calls * sum(kind.share * 2000 / kind.frame_ms for kind in KINDS))
+        self._sender: subprocess.Popen[bytes] | None = None
+        self._is_over = False
+        self._thread = threading.Thread(target=self._work, daemon=True)
+        self._thread.start()
+
+    def _work(self) -> None:
+        for seed in itertools.count():
+            capture = self._folder / f"calls-{seed % 2}.pcap"
+            write(capture, self._packets, seed, self._calls, 1)
+            self._wait()
+            if self._is_over:
+                return
+            self._sender = subprocess.Popen(
+                ["tcpreplay", "-q", "-i", NEAR, str(capture)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            )
+
+    def _wait(self) -> None:
+        if self._sender is not None:
+            self._sender.wait()
+
+    def stop(self) -> None:
+        """Send no more."""
+        self._is_over = True
+        if self._sender is not None:
+            self._sender.kill()
+        self._thread.join()
+        self._wait()
+
+
 def start(folder: Path, workers: int) -> tuple[subprocess.Popen[str], int]:
     """Return the service and its port, once it is ready."""
     config = folder / "flowclass.toml"
@@ -90,17 +131,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.soak", description=__doc__.partition("\n\n")[2])
     parser.add_argument("--minutes", type=float, default=30.0)
     parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--mbps", type=float, default=50.0, help="rate of the replay")
+    parser.add_argument("--calls", type=int, default=200, help="at once; a call is some 90 packets a second")
     parser.add_argument("--every", type=float, default=15.0, help="seconds between lines")
     options = parser.parse_args()
     samples: list[tuple[float, float, int]] = []
     with wire(), tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         service, port = start(folder, options.workers)
-        sender = subprocess.Popen(
-            ["tcpreplay", "-q", "-i", NEAR, "--mbps", str(options.mbps), "--loop", "0", "--unique-ip", str(CAPTURE)],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
+        traffic = Traffic(folder, options.calls)
         began = time.monotonic()
         try:
             while (past := time.monotonic() - began) < options.minutes * 60:
@@ -112,14 +150,14 @@ def main() -> int:
                     f"{past:7.0f} s  {samples[-1][1]:7.1f} MiB  {descriptors} descriptors  "
                     f"{now['flowclass_read_packets_total']:.0f} packets  "
                     f"{now['flowclass_flows_active']:.0f} flows now  "
+                    f"{now['flowclass_calls_ended_total']:.0f} calls ended  "
                     f"{now['flowclass_capture_dropped_packets_total']:.0f} dropped",
                     flush=True,
                 )
                 for path in sorted(folder.glob("flows-*.jsonl"))[:-1]:
                     path.unlink()
         finally:
-            sender.kill()
-            sender.wait()
+            traffic.stop()
         time.sleep(2)
         last = metrics(port)
         stopping = time.monotonic()

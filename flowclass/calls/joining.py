@@ -16,6 +16,8 @@ TWO_CALLS_NS = 10 * NS_PER_S
 #: Calls of one address that are near each other in time and wait for each other; more are many people behind it, and
 #: what is complete of them is given out.
 MAX_NEIGHBOURS = 32
+#: Flows of one call: what joins more is a replay, or an id or source that is nobody's, and would hold memory for ever.
+MAX_LEGS = 512
 
 
 class CallIndex:
@@ -39,11 +41,12 @@ class CallIndex:
         return iter(list(self._calls))
 
     def tied(self, ties: Iterable[Tie], when: Span) -> list[OpenCall]:
-        """Return the calls that share a tie with media and are near it in time."""
+        """Return the calls that share a tie with media and are near it in time, but for those that have too much."""
         found: dict[OpenCall, None] = {}
         for tie in ties:
             for call in self._by_tie.get(tie, ()):
-                if tie[0] == "flow" or overlap(call.media, when) >= -JOIN_GAP_NS:
+                is_near = overlap(call.media, when) >= -JOIN_GAP_NS and len(call.legs) < MAX_LEGS
+                if tie[0] == "flow" or is_near:
                     found[call] = None
         return list(found)
 

@@ -7,6 +7,7 @@ from itertools import permutations
 import pytest
 
 from flowclass.calls import assembler, signalling
+from flowclass.calls.joining import MAX_LEGS
 from flowclass.record.verdict import App, EndMark, Kind
 from tests.calls.flows import CLIENT, OTHER, PEER, RELAY, RELAY_2, S, assemble, assembler_of, flow
 
@@ -173,3 +174,8 @@ def test_a_shared_screen_is_told_from_video_where_the_socket_tells() -> None:
     assert [(call.media, call.media_up, call.media_down) for call in calls] == [
         ("audio+share+video", "audio+video", "audio+share")
     ]
+
+
+def test_a_call_without_end_is_cut() -> None:
+    legs = [flow(100 + i, 105 + i, src=CLIENT + i, ssrc=0xABCDEF01, ids=(0, 99)) for i in range(MAX_LEGS + 1)]
+    assert sorted(call.media_flows for call in assemble(*legs)) == [1, MAX_LEGS]
