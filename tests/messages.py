@@ -92,9 +92,15 @@ def ms_turn(content: bytes) -> bytes:
     return struct.pack("!BBH", 0xFF, 0x10, len(content) + 8) + bytes(8) + content
 
 
-def dtls(version: int = 0xFEFD) -> bytes:
+def dtls(version: int = 0xFEFD, content: bytes = bytes(40), epoch: int = 0) -> bytes:
     """Return a DTLS handshake record."""
-    return struct.pack("!BHHIHH", 22, version, 0, 0, 0, 40) + bytes(40)
+    return struct.pack("!BHHIHH", 22, version, epoch, 0, 0, len(content)) + content
+
+
+def certificate(*names: str, tag: int = 0x0C) -> bytes:
+    """Return what matters of a DTLS certificate: common names (2.5.4.3) among other bytes."""
+    fields = b"".join(b"\x30\x11\x06\x03\x55\x04\x03" + bytes([tag, len(name)]) + name.encode() for name in names)
+    return bytes(25) + fields + bytes(30)
 
 
 def quic(version: int = 1) -> bytes:

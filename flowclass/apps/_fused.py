@@ -37,8 +37,9 @@ from flowclass.apps import (
     zoom,
 )
 from flowclass.apps.app import decisive
+from flowclass.apps.certificate import app_of_certificate
 from flowclass.apps.names import name_message
-from flowclass.jit import kernel
+from flowclass.jit import int64, kernel
 from flowclass.record.field import Field, dtype_of
 from flowclass.record.message import MessageKind
 
@@ -186,12 +187,12 @@ LISTENERS = np.array(
         0x2,  # MS_TURN
         0x242b70,  # RTP
         0x2a20,  # RTCP
-        0xc0280,  # DTLS
+        0xc0380,  # DTLS
         0x202000,  # QUIC
         0x45ffff,  # TLS_HELLO
         0x0,  # TLS
         0x200000,  # DNS
-        0x20000,  # SIP
+        0x30000,  # SIP
         0x600000,  # HTTP
         0x460018,  # TCP_START
         0x20000,  # TCP_MORE
@@ -200,7 +201,7 @@ LISTENERS = np.array(
     ],
     np.uint32,
 )
-TLS_HELLO, DNS = int(MessageKind.TLS_HELLO), int(MessageKind.DNS)
+TLS_HELLO, DNS, DTLS = int(MessageKind.TLS_HELLO), int(MessageKind.DNS), int(MessageKind.DTLS)
 
 
 @kernel
@@ -228,6 +229,8 @@ def observe_apps(data: Any, pkt: Any, msg: Any, direction: int, apps_state: Any)
         return 0
     if kind == TLS_HELLO or kind == DNS:
         name_message(data, pkt, msg)
+    elif kind == DTLS:
+        msg["name_app"] = app_of_certificate(data, int64(pkt["payload_lo"]), int64(pkt["payload_hi"]))
     fresh = 0
     if listeners & 0x3f:
         if listeners & 0x1:

@@ -65,12 +65,14 @@ class Reason:
 class Application:
     """An application's identity.
 
-    ``names`` are host-name suffixes ("whatsapp.net") whose appearance in SNI or DNS is evidence of the application.
+    ``names`` are host-name suffixes ("whatsapp.net") whose appearance in SNI, DNS or a DTLS certificate is evidence of
+    the application; ``certificates`` are common names of such certificates that are no host names.
     """
 
     label: App
     doc: str
     names: tuple[str, ...] = ()
+    certificates: tuple[str, ...] = ()
 
 
 def bits(reasons: Sequence[Reason]) -> tuple[int, ...]:

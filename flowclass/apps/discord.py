@@ -23,6 +23,7 @@ APP = Application(
 LISTENS = (
     MessageKind.OTHER,
     MessageKind.RTP,
+    MessageKind.DTLS,
     MessageKind.TLS_HELLO,
 )
 
@@ -77,15 +78,23 @@ REASONS = (
         "one heartbeat, or its answer, on a port of Discord voice servers and nothing that is not Discord's before it",
         "FACTS §1.10",
     ),
+    Reason(
+        "certificate",
+        Strength.STRONG,
+        Kind.CALL_SIGNALLING,
+        "DTLS certificate of Discord's host name: a voice server and a client in a browser",
+        "capture Discord 2023; RFC 5280 §4.1.2.4",
+    ),
 )
-DISCOVERY, HEARTBEAT, VOICE, NAME, STREAM, CONTROL, BEAT_ONCE = bits(REASONS)
-#: SSRCs are handed out in order. Audio; VP8, H.264 and their retransmissions.
+DISCOVERY, HEARTBEAT, VOICE, NAME, STREAM, CONTROL, BEAT_ONCE, CERTIFICATE = bits(REASONS)
+#: SSRCs are handed out in order. Audio; video in the order of the codecs a client has (H.264, H.265, VP8, VP9, AV1),
+#: and the retransmissions of each one above it (FACTS §1.10).
 _SSRC = (1, 0xFFFFFF)
 HABITS = (
     Habit(STREAM, (120,), (480, 960, 1920, 2880), ONE_BYTE, _SSRC),
-    Habit(STREAM, (101, 103, 105), (), ONE_BYTE, _SSRC),
+    Habit(STREAM, (101, 103, 105, 107, 109), (), ONE_BYTE, _SSRC),
     # Retransmissions and probes alone; below are Teams' numbers.
-    Habit(STREAM, (96, 102, 104, 106), (), ONE_BYTE, (0x10000, 0xFFFFFF)),
+    Habit(STREAM, (96, 102, 104, 106, 108, 110), (), ONE_BYTE, (0x10000, 0xFFFFFF)),
     # Programs that speak through Discord's documented interface send no extension.
     Habit(STREAM, (120,), (960,), NONE, (1, FIRST_RANDOM_SSRC - 1)),
 )
@@ -97,7 +106,7 @@ STATE = (
 )
 
 APP_NUMBER = int(App.DISCORD)
-RTP, TLS_HELLO = int(MessageKind.RTP), int(MessageKind.TLS_HELLO)
+RTP, TLS_HELLO, DTLS = int(MessageKind.RTP), int(MessageKind.TLS_HELLO), int(MessageKind.DTLS)
 #: Request and answer of address discovery, their length, and the heartbeat.
 REQUEST, ANSWER, DISCOVERY_BYTES, BEAT, BEAT_ANSWER, BEAT_BYTES = (
     0x00010046, 0x00020046, 74, 0x1337CAFE, 0x1337F00D, 8,
@@ -136,6 +145,8 @@ def observe(data: Any, pkt: Any, msg: Any, direction: int, state: Any) -> int:
     kind = int64(msg["kind"])
     if kind == TLS_HELLO:
         return NAME if msg["name_app"] == APP_NUMBER else 0
+    if kind == DTLS:
+        return CERTIFICATE if msg["name_app"] == APP_NUMBER else 0
     if kind == RTP:
         if msg["media_header"] == 0 or payload_type(data, int64(msg["media_lo"])) != VOICE_TYPE:
             state["strangers"] = 1

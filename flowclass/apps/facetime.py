@@ -1,10 +1,11 @@
-"""Kernel module: FaceTime: private STUN-like types (FACTS §1.14; no capture of it was found)."""
+"""Kernel module: FaceTime: private STUN-like types, SIP of its first years (FACTS §1.14; no capture was found)."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from flowclass.apps.app import Application, Reason, bits
+from flowclass.dissect.load import be24, be32
 from flowclass.jit import int64, kernel
 from flowclass.record.field import Field
 from flowclass.record.message import MessageKind
@@ -17,6 +18,7 @@ APP = Application(
 )
 LISTENS = (
     MessageKind.OTHER,
+    MessageKind.SIP,
     MessageKind.TLS_HELLO,
 )
 
@@ -35,14 +37,33 @@ REASONS = (
         "TLS server name of FaceTime",
         "suffix list above",
     ),
+    Reason(
+        "user-agent",
+        Strength.CERTAIN,
+        Kind.CALL_SIGNALLING,
+        "SIP between peers whose user agent is Viceroy, Apple's conference library",
+        "FACTS §1.14; FaceTime of iOS 4 to 7, iChat: untested",
+    ),
 )
-PRIVATE, NAME = bits(REASONS)
+PRIVATE, NAME, AGENT = bits(REASONS)
 STATE = (Field("types", "u1", "1 a request was seen, 2 an answer"),)
 
 APP_NUMBER = int(App.FACETIME)
 TLS_HELLO = int(MessageKind.TLS_HELLO)
 REQUESTS, ANSWERS = (0x0FE0, 0x0FE1, 0x0FE4), (0x0EE0, 0x0EE1, 0x0EE4)
 STUN_HEADER = 20
+SIP = int(MessageKind.SIP)
+#: "Vice", "roy", and how far into a message the header is searched for.
+VICE, ROY, AGENT_WITHIN = 0x56696365, 0x726F79, 1024
+
+
+@kernel
+def _is_viceroy(data: Any, lo: int, hi: int) -> bool:
+    """Whether a SIP message names Apple's conference library."""
+    for at in range(lo, min(hi, lo + AGENT_WITHIN) - 6):  # noqa: SIM110 (numba compiles no generators)
+        if be32(data, at) == VICE and be24(data, at + 4) == ROY:
+            return True
+    return False
 
 
 @kernel
@@ -50,6 +71,8 @@ def observe(data: Any, pkt: Any, msg: Any, direction: int, state: Any) -> int:
     """Look at one packet; return the bits of the Reasons it shows."""
     if msg["kind"] == TLS_HELLO:
         return NAME if msg["name_app"] == APP_NUMBER else 0
+    if msg["kind"] == SIP:
+        return AGENT if _is_viceroy(data, int64(pkt["payload_lo"]), int64(pkt["payload_hi"])) else 0
     word0 = int64(msg["word0"])
     kind = word0 >> 16
     is_request, is_answer = kind in REQUESTS, kind in ANSWERS

@@ -61,6 +61,8 @@ def observe_apps(data: Any, pkt: Any, msg: Any, direction: int, apps_state: Any)
         return 0
     if kind == TLS_HELLO or kind == DNS:
         name_message(data, pkt, msg)
+    elif kind == DTLS:
+        msg["name_app"] = app_of_certificate(data, int64(pkt["payload_lo"]), int64(pkt["payload_hi"]))
     fresh = 0
 '''
 
@@ -125,8 +127,9 @@ def fused_source(modules: Sequence[str] = MODULES) -> str:
     lines = [_HEADER]
     lines.append(f"from {PACKAGE} import (\n" + "".join(f"    {name},\n" for name in sorted(modules)) + ")\n")
     lines.append(f"from {PACKAGE}.app import decisive\n")
+    lines.append(f"from {PACKAGE}.certificate import app_of_certificate\n")
     lines.append(f"from {PACKAGE}.names import name_message\n")
-    lines.append("from flowclass.jit import kernel\n")
+    lines.append("from flowclass.jit import int64, kernel\n")
     lines.append("from flowclass.record.field import Field, dtype_of\n")
     lines.append("from flowclass.record.message import MessageKind\n\n")
     lines.append("MODULES = (\n" + "".join(f'    "{name}",\n' for name in modules) + ")\n")
@@ -143,7 +146,7 @@ def fused_source(modules: Sequence[str] = MODULES) -> str:
         f"        {bits:#x},  # {kind.name}\n" for bits, kind in zip(_listeners(modules), MessageKind, strict=True)
     ]
     lines.append("    ],\n    np.uint32,\n)\n")
-    lines.append("TLS_HELLO, DNS = int(MessageKind.TLS_HELLO), int(MessageKind.DNS)\n")
+    lines.append("TLS_HELLO, DNS, DTLS = int(MessageKind.TLS_HELLO), int(MessageKind.DNS), int(MessageKind.DTLS)\n")
     lines.append(_OBSERVE)
     for start in range(0, len(modules), GROUP):
         group = modules[start : start + GROUP]

@@ -10,13 +10,14 @@ from flowclass.dissect.rtcp import sender_ssrc
 from flowclass.dissect.rtp import ssrc
 from flowclass.jit import int64, kernel
 from flowclass.record.field import Field
-from flowclass.record.message import MessageKind, StunAttribute
+from flowclass.record.message import MessageKind, Realm, StunAttribute
 from flowclass.record.verdict import App, Kind, Strength
 
 APP = Application(
     App.MEET,
     "Google Meet, Duo, Voice and Hangouts: ICE and DTLS-SRTP to UDP 19302-19309 and 3478",
     names=("meet.google.com", "duo.google.com", "hangouts.google.com", "meetings.googleapis.com", "voice.google.com"),
+    certificates=("hangouts",),
 )
 LISTENS = (
     MessageKind.STUN,
@@ -76,8 +77,22 @@ REASONS = (
         "two RTCP extended reports that stand alone, from one random SSRC: the clock of Google's servers each second",
         "RFC 3611 §4.4; RFC 5506; FACTS §1.8; captures Meet 2023",
     ),
+    Reason(
+        "certificate",
+        Strength.STRONG,
+        Kind.CALL_SIGNALLING,
+        'DTLS certificate named "hangouts", of Google\'s media servers on whatever port',
+        "capture Meet 2023; RFC 5280 §4.1.2.4",
+    ),
+    Reason(
+        "realm",
+        Strength.STRONG,
+        Kind.CALL_SIGNALLING,
+        'TURN realm "google.com"',
+        "FACTS §1.8: untested, no false firing",
+    ),
 )
-CHECK, PORT, MEDIA, RELAY, NAME, PROBE, REPORT = bits(REASONS)
+CHECK, PORT, MEDIA, RELAY, NAME, PROBE, REPORT, CERTIFICATE, REALM = bits(REASONS)
 HABITS = (Habit(PROBE, tuple(range(96, 128)), (), ONE_BYTE, (0, 0)),)
 CONTROLS = (Control(REPORT, (207,), (FIRST_RANDOM_SSRC, LAST_SSRC)),)
 STATE = (
@@ -92,6 +107,7 @@ MEDIA_NEEDED = 4
 CHECK_BITS = mask(StunAttribute.USERNAME, StunAttribute.PRIORITY)
 AUTHENTIC_BITS = mask(StunAttribute.USERNAME, StunAttribute.MESSAGE_INTEGRITY)
 RELAY_BIT = mask(StunAttribute.GOOGLE_RELAY)
+REALM_BIT, GOOGLE_REALM = mask(StunAttribute.REALM), int(Realm.GOOGLE)
 FIRST_PORT, LAST_PORT, STUN_PORT = 19302, 19309, 3478
 SERVER_LEAST, SERVER_MOST, CLIENT = 20, 28, 4
 
@@ -122,11 +138,14 @@ def observe(data: Any, pkt: Any, msg: Any, direction: int, state: Any) -> int:
     sport, dport = int64(pkt["sport"]), int64(pkt["dport"])
     on_port = _is_port(dport) or _is_port(sport)
     if kind == DTLS:
-        return PORT if on_port else 0
+        found = CERTIFICATE if msg["name_app"] == APP_NUMBER else 0
+        return found | PORT if on_port else found
     if kind != STUN:
         return _media(data, msg, state) if on_port else 0
     attributes = int64(msg["stun_attributes"])
     found = RELAY if attributes & RELAY_BIT else 0
+    if attributes & REALM_BIT and msg["realm"] == GOOGLE_REALM:
+        found |= REALM
     if on_port and attributes & AUTHENTIC_BITS:
         found |= PORT
     if attributes & CHECK_BITS == CHECK_BITS:

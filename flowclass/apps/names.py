@@ -2,7 +2,7 @@
 
 Every Application lists the suffixes of its host names; they are put into one small hash table at import. A name is
 looked up label by label from the right, ignoring case, and the longest suffix found wins ("teams.microsoft.com" over
-"microsoft.com"). The same table serves server names in ClientHellos and DNS questions.
+"microsoft.com"). The same table serves server names in ClientHellos, DNS questions and names in DTLS certificates.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def build_table() -> tuple[np.ndarray, np.ndarray]:
     known: dict[int, int] = {}
     for module in MODULES:
         application = import_module(f"flowclass.apps.{module}").APP
-        for suffix in application.names:
+        for suffix in (*application.names, *application.certificates):
             if len(suffix) > LONGEST_SUFFIX:
                 raise ValueError(f"the suffix {suffix} has more than {LONGEST_SUFFIX} characters")
             value = suffix_hash(suffix)

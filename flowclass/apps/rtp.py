@@ -39,8 +39,8 @@ REASONS = (
         "webrtc-speech",
         Strength.STRONG,
         Kind.CALL_MEDIA,
-        "RTP stream of Opus as browsers send it: payload type 111, 48 kHz, one-byte header extensions",
-        "RFC 7587; RFC 8285; libwebrtc's default payload types",
+        "RTP stream of Opus as browsers send it: payload type 111 or 109, 48 kHz, one-byte header extensions",
+        "RFC 7587; RFC 8285; default payload types of libwebrtc and of Firefox",
         app=App.WEBRTC,
     ),
     Reason(
@@ -66,7 +66,7 @@ HABITS = (
     Habit(TELEPHONY, _STATIC, (80, 160, 240, 320, 480, 640), NONE, size=(13, _LONGEST), packets=5),
     Habit(SPEECH, _DYNAMIC, _FRAMES, NONE, _RANDOM, size=(13, _LONGEST), packets=6),
     Habit(EVENTS, (96, 97, 98, 99, 100, 101), (0,), NONE, size=(16, 16), packets=5),
-    Habit(BROWSER, (111,), (480, 960, 1920, 2880), ONE_BYTE, _RANDOM, size=(13, _LONGEST), packets=6),
+    Habit(BROWSER, (109, 111), (480, 960, 1920, 2880), ONE_BYTE, _RANDOM, size=(13, _LONGEST), packets=6),
 )
 STATE = (
     Field("control_ssrc", "u4", "sender of the latest RTCP that showed a Control, by direction", shape=(2,)),

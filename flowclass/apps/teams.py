@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flowclass.apps.app import Application, Reason, bits
+from flowclass.apps.app import Application, Reason, bits, mask
 from flowclass.apps.habit import NONE, ONE_BYTE, Control, Habit
 from flowclass.apps.microsoft import (
     ATTRIBUTES,
@@ -16,7 +16,7 @@ from flowclass.apps.microsoft import (
 )
 from flowclass.jit import int64, kernel
 from flowclass.record.field import Field
-from flowclass.record.message import MessageKind
+from flowclass.record.message import MessageKind, Realm, StunAttribute
 from flowclass.record.verdict import App, Kind, Strength
 
 APP = Application(
@@ -90,14 +90,24 @@ REASONS = (
         "MS-RTP §2.2.12 (profile-specific extensions); captures Teams and Skype 2020 and 2023",
         also=App.SKYPE,
     ),
+    Reason(
+        "realm",
+        Strength.STRONG,
+        Kind.CALL_SIGNALLING,
+        'TURN realm "rtcmedia", also of clients in a browser, which send no attribute of Microsoft\'s',
+        "MS-TURN: untested in this place, no false firing",
+        also=App.SKYPE,
+    ),
 )
-IMPLEMENTATION_7, ATTRIBUTE, MULTIPLEXED, UUID, FRAMES, NAME, STREAM, CONTROL = bits(REASONS)
+IMPLEMENTATION_7, ATTRIBUTE, MULTIPLEXED, UUID, FRAMES, NAME, STREAM, CONTROL, REALM = bits(REASONS)
 #: SSRCs are small numbers. SILK and Satin (16 and 48 kHz, frames of 20, 60 and 100 ms), video and its FEC.
 _SSRC = (1, 0xFFFF)
 HABITS = (
     Habit(STREAM, (97, 108), (960, 2880, 4800), ONE_BYTE, _SSRC),
     Habit(STREAM, (103, 104), (160, 320, 640, 960), ONE_BYTE, _SSRC),
     Habit(STREAM, (122, 123), (), ONE_BYTE, _SSRC),
+    # What the stack can speak besides: Siren, RTAudio, G.722 and data (FACTS §1.2), but types of Signal's small SSRCs.
+    Habit(STREAM, (111, 115, 117, 127), (), ONE_BYTE, _SSRC, packets=6),
     # SILK without an extension, as Skype sent in 2017; an SSRC this small comes by chance once in 65,536 streams.
     Habit(STREAM, (103, 104), (160, 320, 640, 960), NONE, _SSRC, packets=6),
 )
@@ -105,6 +115,7 @@ CONTROLS = (Control(CONTROL, (200, 201), _SSRC, extended=True),)
 STATE = (Field("frames", "u1", "multiplexed or private frames seen, saturating"),)
 
 APP_NUMBER = int(App.TEAMS)
+REALM_BIT, MICROSOFT_REALM = mask(StunAttribute.REALM), int(Realm.MICROSOFT)
 STUN, STUN_CLASSIC = int(MessageKind.STUN), int(MessageKind.STUN_CLASSIC)
 MS_TURN, TLS_HELLO = int(MessageKind.MS_TURN), int(MessageKind.TLS_HELLO)
 
@@ -123,10 +134,11 @@ def observe(data: Any, pkt: Any, msg: Any, direction: int, state: Any) -> int:
     kind = int64(msg["kind"])
     if kind == STUN or kind == STUN_CLASSIC:
         attributes = int64(msg["stun_attributes"]) | int64(msg["inner_attributes"])
+        found = REALM if attributes & REALM_BIT and msg["realm"] == MICROSOFT_REALM else 0
         if not attributes & ATTRIBUTES:
-            return 0
+            return found
         is_teams = attributes & IMPLEMENTATION and msg["implementation"] >= TEAMS_2020
-        return ATTRIBUTE | IMPLEMENTATION_7 if is_teams else ATTRIBUTE
+        return found | ATTRIBUTE | IMPLEMENTATION_7 if is_teams else found | ATTRIBUTE
     if kind == MS_TURN:
         return _second(state, MULTIPLEXED)
     if kind == TLS_HELLO:

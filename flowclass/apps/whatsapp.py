@@ -97,8 +97,8 @@ DEBE = 0xDEBE
 _RANDOM = (FIRST_RANDOM_SSRC, LAST_SSRC)
 HABITS = (
     Habit(STREAM, tuple(range(96, 128)), (), DEBE),
-    # Steps of one to eight frames of 20 ms, and of silence; by the clock, for telephones number Opus so too.
-    Habit(STREAM, (120,), (320, 640, 960, 1280, 1600, 1920, 2560, 6720), NONE, _RANDOM, clock=KHZ_16),
+    # Frames of 20 to 160 ms, and silence of any length; by the clock, for telephones number Opus so too.
+    Habit(STREAM, (120,), (), NONE, _RANDOM, size=(20, 400), clock=KHZ_16),
 )
 CONTROLS = (Control(CONTROL, (208, 209), _RANDOM), Control(CONTROL, (200, 201), _RANDOM, extended=True))
 STATE = ()

@@ -50,7 +50,9 @@ REALM_FACEBOOK = fnv1a(b"turner.facebook")
 REALM_VIBER = fnv1a(b"viber.com")
 REALM_TELEGRAM = fnv1a(b"telegram.org")
 REALM_SIGNAL = fnv1a(b"signal.org")
+REALM_WHISPER_SYSTEMS = fnv1a(b"whispersystems.org")
 REALM_MICROSOFT = fnv1a(b"rtcmedia")
+REALM_GOOGLE = fnv1a(b"google.com")
 SOFTWARE_NONE = fnv1a(b"None")
 
 MAPPED_ADDRESS, USERNAME, ERROR_CODE = (
@@ -106,10 +108,12 @@ def _realm(data: Any, lo: int, hi: int) -> int:
         return int(Realm.VIBER.value)
     if value == REALM_TELEGRAM:
         return int(Realm.TELEGRAM.value)
-    if value == REALM_SIGNAL:
+    if value == REALM_SIGNAL or value == REALM_WHISPER_SYSTEMS:
         return int(Realm.SIGNAL.value)
     if value == REALM_MICROSOFT:
         return int(Realm.MICROSOFT.value)
+    if value == REALM_GOOGLE:
+        return int(Realm.GOOGLE.value)
     return int(Realm.OTHER.value)
 
 

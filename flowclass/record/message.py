@@ -123,8 +123,9 @@ class Realm(IntEnum):
     FACEBOOK = 2  #: turner.facebook
     VIBER = 3  #: viber.com
     TELEGRAM = 4  #: telegram.org
-    SIGNAL = 5  #: signal.org
+    SIGNAL = 5  #: signal.org, and whispersystems.org as it was called before
     MICROSOFT = 6  #: rtcmedia
+    GOOGLE = 7  #: google.com
 
 
 class Software(IntEnum):

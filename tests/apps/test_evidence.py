@@ -9,6 +9,7 @@ import pytest
 from flowclass.record.verdict import App, Kind
 from tests.drive import Flow
 from tests.messages import (
+    certificate,
     client_hello,
     dns_query,
     dtls,
@@ -250,6 +251,60 @@ def test_discord__discovery_of_game_servers_on_low_ports_says_nothing() -> None:
     flow = Flow(sport=40000, dport=7000)
     flow.see(struct.pack("!II", 0x00010046, 77) + bytes(66))
     assert flow.decision()["app"] == App.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("names", "app"),
+    [
+        (("Some Issuer", "*.discord.gg"), App.DISCORD),
+        (("hangouts", "hangouts"), App.MEET),
+        (("WebRTC", "WebRTC"), App.UNKNOWN),
+        (("discord.gg.example.org",), App.UNKNOWN),
+    ],
+)
+def test_certificate__names_the_server_of_a_browser_s_call(names: tuple[str, ...], app: App) -> None:
+    flow = Flow(dport=50003)
+    flow.see(dtls(content=certificate(*names)), 1)
+    assert App(int(flow.decision()["app"])) == app
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        dtls(content=certificate("hangouts"), epoch=1),
+        dtls(content=certificate("hangouts", tag=0x02)),
+        dtls(content=certificate("hangouts")[:40]),
+        dtls(content=bytes(20) + b"\x06\x03\x55\x04\x03\x0c\xff" + b"hangouts"),
+    ],
+    ids=["encrypted", "no string", "cut in the name", "length lies"],
+)
+def test_certificate__half_a_name_says_nothing(payload: bytes) -> None:
+    flow = Flow(dport=50003)
+    flow.see(payload, 1)
+    assert flow.reasons() == set()
+
+
+def test_teams__realm_of_a_client_in_a_browser() -> None:
+    flow = Flow(dport=3478)
+    flow.see(stun(0x113, (0x14, b"rtcmedia")), 1)
+    assert verdict(flow) == (App.TEAMS, Kind.CALL_SIGNALLING)
+    assert flow.decision()["also"] == App.SKYPE
+
+
+def test_meet__realm() -> None:
+    flow = Flow(dport=3478)
+    flow.see(stun(0x113, (0x14, b"google.com")), 1)
+    assert verdict(flow) == (App.MEET, Kind.CALL_SIGNALLING)
+
+
+INVITE = b"INVITE sip:user@192.0.2.1:16402 SIP/2.0\r\nCSeq: 1 INVITE\r\nUser-Agent: "
+
+
+@pytest.mark.parametrize(("agent", "app"), [(b"Viceroy 1.4.1", App.FACETIME), (b"Vicereine 2", App.SIP)])
+def test_facetime__user_agent(agent: bytes, app: App) -> None:
+    flow = Flow(sport=16402, dport=16402)
+    flow.see(INVITE + agent + b"\r\n\r\n")
+    assert verdict(flow) == (app, Kind.CALL_SIGNALLING)
 
 
 def test_snapchat__rtp_on_a_quic_socket() -> None:

@@ -38,6 +38,9 @@ def test_username__both_parts_are_hashed() -> None:
         (b"viber.com", Realm.VIBER),
         (b"telegram.org", Realm.TELEGRAM),
         (b"signal.org", Realm.SIGNAL),
+        (b"whispersystems.org", Realm.SIGNAL),
+        (b"rtcmedia", Realm.MICROSOFT),
+        (b"google.com", Realm.GOOGLE),
         (b"signal.orgy", Realm.OTHER),
     ],
 )
