@@ -4,7 +4,9 @@ For each class, held-out flows of it that were taken for calls say how small its
 the share that only one in ten of them falls below is the class' quantile. A class whose share in a new flow is not
 below its quantile stays a candidate; so a flow of the class has it in its set with probability LEVEL, if it is to the
 held-out ones as they are to each other (Vovk, Gammerman, Shafer 2005; class by class: Sadinle, Lei, Wasserman 2019).
-Capture groups are few and not alike, so the coverage reported is measured across folds of whole groups.
+Capture groups are few and not alike: what one group shows of a class says little about the next. So no class is held to
+more than the quantile of all classes pooled, and one of too few groups stays a candidate as long as it holds anything
+worth the name. The coverage reported is measured across folds of whole groups.
 """
 
 from __future__ import annotations
@@ -15,10 +17,11 @@ import numpy as np
 
 #: Part of the flows of a class whose set shall hold the class.
 LEVEL = 0.9
-#: A class with fewer held-out flows, or of fewer groups, has no quantile of its own: below this share it is left out.
+#: A class with fewer held-out flows, or of fewer groups, has no quantile of its own.
 LEAST_ROWS = 20
-LEAST_GROUPS = 2
-DEFAULT_SHARE = 0.15
+LEAST_GROUPS = 3
+#: Share from which such a class stays a candidate: what one tree in fifty would give it.
+FEW_SHARE = 0.02
 
 
 def quantiles(shares: np.ndarray, truth: np.ndarray, group: np.ndarray, classes: int) -> np.ndarray:
@@ -32,14 +35,16 @@ def quantiles(shares: np.ndarray, truth: np.ndarray, group: np.ndarray, classes:
 
     Notes
     -----
-    The k-th smallest of n shares, k = floor((n + 1) (1 - LEVEL)), at least the first.
+    The k-th smallest of n shares, k = floor((n + 1) (1 - LEVEL)), at least the first: of the class' own flows, or of
+    all flows where that is less. A lower quantile only widens the sets, so coverage of flows alike stays above LEVEL.
     """
-    least = np.full(classes, DEFAULT_SHARE)
+    least = np.full(classes, FEW_SHARE)
     for k in range(classes):
         mine = truth == k
         if mine.sum() >= LEAST_ROWS and len(np.unique(group[mine])) >= LEAST_GROUPS:
             least[k] = quantile(shares[mine, k])
-    return least
+    pooled = quantile(shares[np.arange(len(truth)), truth]) if len(truth) else FEW_SHARE
+    return np.asarray(np.minimum(least, pooled))
 
 
 def quantile(values: np.ndarray) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from flowclass.training.conformal import DEFAULT_SHARE, LEVEL, coverage, quantile, quantiles
+from flowclass.training.conformal import FEW_SHARE, LEVEL, coverage, quantile, quantiles
 
 
 @pytest.mark.parametrize("count", [20, 99, 100, 1000])
@@ -36,17 +36,29 @@ def test_coverage__is_the_level_for_flows_alike() -> None:
     assert 1 < size.mean() < 3
 
 
-def test_quantiles__equal_a_library_s_threshold_for_each_class() -> None:
-    """scikit-learn has no conformal sets; NumPy's quantile of the inverted CDF is the same order statistic."""
+def test_quantiles__give_the_sets_of_a_library() -> None:
+    """crepes' class-conditional sets, by p-values of each class' own flows, as an oracle of ours."""
+    crepes = pytest.importorskip("crepes")
     shares, truth, group = made_up(999, 2)
-    least = quantiles(shares, truth, group, 3)
+    asked = made_up(500, 3)[0]
+    own = np.array([quantile(shares[truth == k, k]) for k in range(3)])
+    oracle = crepes.ConformalClassifier()
+    oracle.fit(1.0 - shares[np.arange(len(truth)), truth], bins=truth)
     for k in range(3):
-        mine = shares[truth == k, k]
-        level = np.floor((len(mine) + 1) * (1 - LEVEL)) / len(mine)
-        assert least[k] == np.quantile(mine, level, method="inverted_cdf")
+        hold = oracle.predict_set(1.0 - asked[:, [k]], bins=np.full(len(asked), k), confidence=LEVEL, smoothing=False)
+        np.testing.assert_array_equal(asked[:, k] >= own[k], hold[:, 0] == 1)
+    assert np.all(quantiles(shares, truth, group, 3) <= own)
 
 
-@pytest.mark.parametrize(("rows", "groups"), [(5, 5), (200, 1)])
-def test_class_of_few_recordings_has_no_quantile(rows: int, groups: int) -> None:
+def test_quantiles__no_class_is_held_to_more_than_all_are() -> None:
+    """A class whose own flows are alike, and likelier than others', says little about its next recording."""
+    truth = np.repeat([0, 1], 500)
+    shares = np.where(np.arange(2) == truth[:, None], np.where(truth[:, None] == 0, 0.95, 0.55), 0.05)
+    least = quantiles(shares, truth, np.arange(1000) % 7, 2)
+    assert least.tolist() == [0.55, 0.55]
+
+
+@pytest.mark.parametrize(("rows", "groups"), [(5, 5), (200, 2)])
+def test_class_of_few_recordings__stays_while_it_holds_anything(rows: int, groups: int) -> None:
     shares = np.full((rows, 2), 0.5)
-    assert quantiles(shares, np.zeros(rows, int), np.arange(rows) % groups, 2)[0] == DEFAULT_SHARE
+    assert quantiles(shares, np.zeros(rows, int), np.arange(rows) % groups, 2).tolist() == [FEW_SHARE, FEW_SHARE]
