@@ -9,6 +9,7 @@ import numpy as np
 
 from flowclass.features.row import FEATURE_COUNT
 from flowclass.model.bundle import ModelBundle
+from flowclass.model.continued import Continued
 from flowclass.model.decision import classify_flows
 from flowclass.model.forest import predict
 from flowclass.model.norms import weigh_flows
@@ -30,6 +31,7 @@ class Classifier:
         self._probabilities = np.zeros((0, len(bundle.labels)), np.float32)
         self._weights = np.zeros(FEATURE_COUNT, np.float32)
         self._words = words
+        self._continued = Continued()
 
     def classify(self, flows: np.ndarray, features: np.ndarray) -> np.ndarray:
         """Return VERDICT[n], one row a flow, valid until the next call.
@@ -49,6 +51,7 @@ class Classifier:
         classify_flows(forest, rules, flows, features, probabilities, verdicts)
         if self._words:
             weigh_flows(forest, rules, norms, flows, features, probabilities, self._weights, verdicts)
+        self._continued.settle(flows, verdicts)
         return verdicts
 
     def probabilities(self, features: np.ndarray) -> np.ndarray:
