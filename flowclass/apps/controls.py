@@ -7,13 +7,12 @@ ways of their own: each declares `Control`s. Two packets of one sender are neede
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import Any
 
 import numpy as np
 
 from flowclass.apps._fused import add_reason
-from flowclass.apps.catalog import MODULES
+from flowclass.apps.declared import OWNED_FIELDS, rows_of
 from flowclass.apps.habit import FIRST_CONTROL, Control
 from flowclass.dissect.load import be16
 from flowclass.dissect.rtcp import RECEIVER_REPORT, SENDER_REPORT, sender_ssrc
@@ -29,35 +28,19 @@ EITHER = 2
 
 _CONTROL = dtype_of(
     (
+        *OWNED_FIELDS,
         Field("types", "u4", "bit set of RTCP packet types from 192 on"),
-        Field("ssrc_least", "u4", "least SSRC"),
-        Field("ssrc_most", "u4", "largest SSRC"),
         Field("extended", "u1", "1 for reports with an extension, 0 for those without, 2 for either"),
-        Field("word", "u4", "the application's place in the catalog"),
-        Field("bit", "u4", "bit of the Reason"),
     )
 )
 
 
-def _row(word: int, control: Control) -> np.ndarray:
-    row = np.zeros(1, _CONTROL)
+def _fill(row: np.ndarray, control: Control) -> None:
     row["types"] = sum(1 << (kind - FIRST_CONTROL) for kind in set(control.types))
-    row["ssrc_least"], row["ssrc_most"] = control.ssrc
     row["extended"] = EITHER if control.extended is None else control.extended
-    row["word"], row["bit"] = word, control.reason
-    return row
 
 
-def _rows() -> np.ndarray:
-    rows = [
-        _row(word, control)
-        for word, name in enumerate(MODULES)
-        for control in getattr(import_module(f"flowclass.apps.{name}"), "CONTROLS", ())
-    ]
-    return np.concatenate(rows)
-
-
-CONTROLS = _rows()
+CONTROLS = rows_of("CONTROLS", _CONTROL, _fill)
 
 
 @kernel

@@ -7,13 +7,12 @@ after it was confirmed by packets in sequence, so a single forged packet shows n
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import Any
 
 import numpy as np
 
 from flowclass.apps._fused import add_reason
-from flowclass.apps.catalog import MODULES
+from flowclass.apps.declared import OWNED_FIELDS, rows_of
 from flowclass.apps.habit import ANY, CLOCK_MS, Habit
 from flowclass.jit import int64, kernel
 from flowclass.record.field import Field, dtype_of
@@ -26,9 +25,8 @@ NS_PER_US, US_PER_MS = 1_000, 1_000
 
 _HABIT = dtype_of(
     (
+        *OWNED_FIELDS,
         Field("types", "u8", "bit set of payload types 0-63 and 64-127", shape=(2,)),
-        Field("ssrc_least", "u4", "least SSRC"),
-        Field("ssrc_most", "u4", "largest SSRC"),
         Field("steps", "i8", "timestamp steps, -1 beyond the last", shape=(MAX_STEPS,)),
         Field("any_step", "u1", "1 when the step does not matter"),
         Field("profile", "i8", "profile of the header extension, -1 for any"),
@@ -37,19 +35,15 @@ _HABIT = dtype_of(
         Field("packets", "u4", "packets needed"),
         Field("clock_least", "u4", "least clock rate, 0 when it does not matter", "kHz"),
         Field("clock_most", "u4", "largest clock rate", "kHz"),
-        Field("word", "u4", "the application's place in the catalog"),
-        Field("bit", "u4", "bit of the Reason"),
     )
 )
 
 
-def _row(word: int, habit: Habit) -> np.ndarray:
+def _fill(row: np.ndarray, habit: Habit) -> None:
     if len(habit.steps) > MAX_STEPS:
-        raise ValueError(f"{MODULES[word]}: a habit lists {len(habit.steps)} steps, {MAX_STEPS} at most")
-    row = np.zeros(1, _HABIT)
+        raise ValueError(f"{habit}: {len(habit.steps)} steps, {MAX_STEPS} at most")
     for payload_type in habit.types:
         row["types"][0, payload_type >> 6] |= np.uint64(1 << (payload_type & 63))
-    row["ssrc_least"], row["ssrc_most"] = habit.ssrc
     row["steps"] = -1
     row["steps"][0, : len(habit.steps)] = habit.steps
     row["any_step"] = not habit.steps
@@ -58,20 +52,9 @@ def _row(word: int, habit: Habit) -> np.ndarray:
     row["packets"] = habit.packets
     if habit.clock is not None:
         row["clock_least"], row["clock_most"] = habit.clock
-    row["word"], row["bit"] = word, habit.reason
-    return row
 
 
-def _rows() -> np.ndarray:
-    rows = [
-        _row(word, habit)
-        for word, name in enumerate(MODULES)
-        for habit in getattr(import_module(f"flowclass.apps.{name}"), "HABITS", ())
-    ]
-    return np.concatenate(rows)
-
-
-HABITS = _rows()
+HABITS = rows_of("HABITS", _HABIT, _fill)
 
 
 @kernel
