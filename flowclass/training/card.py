@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from flowclass.model.bundle import ModelBundle
+from flowclass.model.labels import parse_label
 from flowclass.record.verdict import APP_NAMES, KIND_NAMES
 from flowclass.training.packs import LAST_YEAR, OTHER_YEARS_WEIGHT, Pack
 from flowclass.training.peers.comparison import comparison_of
+from flowclass.training.recordings import ClassFacts
 from flowclass.training.report import Report
 
 TABLE = "table.npz"
@@ -68,7 +71,7 @@ def card_of(bundle: ModelBundle, report: Report, pack: Pack, folder: Path) -> st
         features=report.facts["features"],
         classes=", ".join(f"`{label}`" for label in bundle.labels),
         gates=gates,
-        dated=dated(pack),
+        dated=dated(pack, report.classes),
         again=f"flowclass train {'--packs --out models' if pack.name else f'--table {name}/{TABLE} --out {name}'}",
         where="that all packs share" if pack.name else "beside it",
     )
@@ -76,14 +79,25 @@ def card_of(bundle: ModelBundle, report: Report, pack: Pack, folder: Path) -> st
     return head + body + "\n".join(peer_lines(folder / PEERS))
 
 
-def dated(pack: Pack) -> str:
-    """Return a sentence about the years of a pack."""
+def dated(pack: Pack, classes: Sequence[ClassFacts]) -> str:
+    """Return sentences about the years of a pack, and what its names rest on that no capture of its years shows."""
     if not pack.name:
         return "No: every year of the training captures weighs the same."
-    return (
+    lines = [
         f"{pack.doc[0].upper()}{pack.doc[1:]}. Captures of {pack.since} to {min(pack.until, LAST_YEAR)} weigh most in "
         f"training, those of other years {OTHER_YEARS_WEIGHT:g} as much."
-    )
+    ]
+    media = [one for one in classes if one.recordings]
+    if borrowed := [one.label for one in media if not one.of_its_years]:
+        lines.append(
+            f"Of its own years there is no recording of {', '.join(f'`{label}`' for label in borrowed)}: these are "
+            "known from other years alone."
+        )
+    for _, said in pack.prefer:
+        for one in media:
+            if parse_label(one.label).app == said:
+                lines.append(f"What it calls `{one.label}` was learnt from {', '.join(one.recordings)}.")
+    return " ".join(lines)
 
 
 def peer_lines(path: Path) -> list[str]:

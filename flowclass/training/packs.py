@@ -67,7 +67,7 @@ class Pack:
 PRESENT = Pack("voip-2026", "for links of today: what look-alikes share is called Teams, and WhatsApp", 2020, LAST_YEAR)
 ARCHIVE = Pack(
     "voip-2010s",
-    "for captures of 2010 to 2019: what Skype and Teams share is called Skype",
+    "for captures of 2010 to 2019: what Skype and Teams share is called Skype, as it was then",
     2008,
     2019,
     ((App.TEAMS, App.SKYPE),),

@@ -7,58 +7,15 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from flowclass.model.labels import parse_label
 from flowclass.record.verdict import APP_NAMES, App
-from flowclass.training.classes import Classes
 from flowclass.training.disputed import DISPUTED
 from flowclass.training.fit import Coverage
 from flowclass.training.open_set import LeftOut
+from flowclass.training.recordings import ClassFacts
 from flowclass.training.score import Figure, Score, as_json
-from flowclass.training.table import Table
 
 REPORT = "report.json"
-
-
-@dataclass(frozen=True)
-class ClassFacts:
-    """The recordings behind one class.
-
-    Attributes
-    ----------
-    label : the class
-    groups, flows : capture groups, and flow records of whole captures
-    years : of the first and the last of its groups whose year is known, 0 for none
-    labels : labels of the flows in it, each with its groups: a pooled class has several
-    scored : whether it could be scored held out, which takes two groups
-    """
-
-    label: str
-    groups: int
-    flows: int
-    years: tuple[int, int]
-    labels: dict[str, int]
-    scored: bool
-
-
-def class_facts(table: Table, classes: Classes) -> list[ClassFacts]:
-    """Return what stands behind each class."""
-    rows = table.rows
-    year = table.year_of_row()
-    found = []
-    for k, label in enumerate(classes.labels):
-        mine = (classes.of_row == k) & (rows["features_row"] >= 0)
-        whole = mine & (rows["view"] == 0)
-        known = year[mine & (year > 0)]
-        parts = {
-            table.labels[place]: len(np.unique(rows["group"][mine & (rows["label"] == place)]))
-            for place in np.unique(rows["label"][mine])
-        }
-        groups = len(np.unique(rows["group"][mine]))
-        span = (int(known.min()), int(known.max())) if len(known) else (0, 0)
-        found.append(ClassFacts(str(label), groups, int(whole.sum()), span, parts, groups > 1))
-    return found
 
 
 @dataclass(frozen=True)
@@ -288,15 +245,16 @@ def _confusion_lines(score: Score) -> list[str]:
 
 def _class_table(classes: list[ClassFacts]) -> list[str]:
     lines = [
-        "| class | groups | whole flows | years | made of (groups) | scored held out |",
-        "|---|---:|---:|---|---|---|",
+        "| class | groups | of the pack's years | whole flows | years | made of (groups) | scored held out |",
+        "|---|---:|---:|---:|---|---|---|",
     ]
     for one in classes:
         years = "–" if not one.years[1] else "–".join(str(year) for year in sorted(set(one.years)))
         parts = ", ".join(f"{label} {groups}" for label, groups in sorted(one.labels.items()))
         scored = "yes" if one.scored else "no: one group"
         shown = parts if len(one.labels) <= MOST_PARTS else f"{len(one.labels)} labels"
-        lines.append(f"| {one.label} | {one.groups} | {one.flows} | {years} | {shown} | {scored} |")
+        own = one.of_its_years
+        lines.append(f"| {one.label} | {one.groups} | {own} | {one.flows} | {years} | {shown} | {scored} |")
     called = {parse_label(label).app for one in classes for label in one.labels if parse_label(label).is_call}
     untested = [APP_NAMES[app] for app in App if App.SKYPE <= app <= App.WEBEX and app not in called]
     return [*lines, "", f"Applications without any capture of a call, known by evidence alone: {', '.join(untested)}."]

@@ -34,7 +34,8 @@ from flowclass.training.held_out import honest_probabilities
 from flowclass.training.norms import is_met, norms_of
 from flowclass.training.open_set import leave_apps_out
 from flowclass.training.packs import PACKS, Pack, pack_named
-from flowclass.training.report import REPORT, ClassFacts, Report, class_facts
+from flowclass.training.recordings import ClassFacts, class_facts
+from flowclass.training.report import REPORT, Report
 from flowclass.training.samples import Progress, quiet, table_of
 from flowclass.training.score import Score, evidence_confidence, rules_of, score, verdicts_of
 from flowclass.training.table import Table, joined
@@ -120,7 +121,7 @@ def _train(data: Table, pack: Pack, out: Path, progress: Progress, *, baseline: 
         scores,
         out,
         left_out,
-        classes=class_facts(data, classes),
+        classes=class_facts(data, classes, pack.of_its_years(data)),
         coverage=tuning.coverage,
     )
     bundle.save(out, card_of(bundle, report, pack, out))

@@ -47,6 +47,14 @@ def test_archive__says_skype_where_the_present_says_teams(packs: Path) -> None:
     assert "2010 to 2019" in (packs / ARCHIVE.name / "MODEL_CARD.md").read_text()
 
 
+def test_card__says_what_no_capture_of_its_years_shows(packs: Path) -> None:
+    """LINE, alone in ``rtp``, was recorded in 2023 only; Skype's and Teams' media in all groups."""
+    card = (packs / ARCHIVE.name / "MODEL_CARD.md").read_text()
+    assert "there is no recording of `rtp:call-media`" in card
+    assert f"`skype+teams:call-media` was learnt from {GROUPS[0]} (2023), {GROUPS[1]} (2012)" in card
+    assert "no recording" not in (packs / PRESENT.name / "MODEL_CARD.md").read_text()
+
+
 def test_pack__other_years_weigh_less() -> None:
     table = replace(small_table(), years=YEARS)
     weighed = PRESENT.weighed(table)
