@@ -52,9 +52,30 @@ REASONS = (
         "FACTS §2.2: a hint only",
         false_alarms=10,
     ),
+    Reason(
+        "overlay-voice",
+        Strength.STRONG,
+        Kind.CALL_MEDIA,
+        "sixteen packets of the old overlay, nine in ten audio (function 0D), under ids that take all values",
+        "FACTS §1.1: Tstat, Bonfiglio et al., SIGCOMM 2007; untested",
+    ),
+    Reason(
+        "telephone-voice",
+        Strength.STRONG,
+        Kind.CALL_MEDIA,
+        "sixteen packets with a gateway to telephones on UDP 12340, their first four bytes the same",
+        "FACTS §1.1: Tstat, Bonfiglio et al., SIGCOMM 2007; untested",
+    ),
 )
-IMPLEMENTATION_3, NAME, PROBE, TALK = bits(REASONS)
-STATE = (Field("overlay", "u1", "directions in which overlay packets were seen, a bit each"),)
+IMPLEMENTATION_3, NAME, PROBE, TALK, VOICE, TELEPHONE = bits(REASONS)
+STATE = (
+    Field("overlay", "u1", "directions in which overlay packets were seen, a bit each"),
+    Field("voices", "u1", "audio packets of the overlay, nine less for any other, saturating"),
+    Field("first_bits", "u1", "bits of their first bytes that ever were 1"),
+    Field("lasting_bits", "u1", "bits of their first bytes that ever were 0"),
+    Field("head", "u4", "first four bytes of the latest packet on the gateways' port, by direction", shape=(2,)),
+    Field("heads", "u1", "packets in a row that began so, saturating", shape=(2,)),
+)
 
 APP_NUMBER = int(App.SKYPE)
 STUN, TLS_HELLO = int(MessageKind.STUN), int(MessageKind.TLS_HELLO)
@@ -62,6 +83,13 @@ STUN, TLS_HELLO = int(MessageKind.STUN), int(MessageKind.TLS_HELLO)
 FUNCTION_MASK = 0x8F
 #: Lengths of its probes and NAT messages.
 OVERLAY_LEAST, OVERLAY_MOST = 11, 40
+#: Function of audio. Other functions may be one packet in ten of a call (Tstat).
+AUDIO, NOT_AUDIO_COSTS = 0x0D, 9
+#: Packets that show a voice, and their lengths: speech of 20 to 60 ms.
+VOICES_NEEDED, VOICE_LEAST, VOICE_MOST = 16, 20, 400
+#: Port of the gateways to telephones.
+TELEPHONE_PORT = 12340
+UDP = 17
 
 
 @kernel
@@ -92,6 +120,31 @@ def _overlay(data: Any, pkt: Any, direction: int, state: Any) -> int:
 
 
 @kernel
+def _voice(msg: Any, state: Any) -> int:
+    """Count audio packets of the overlay: a constant function behind an id that takes all values."""
+    first, function = int64(msg["word0"]) >> 24, (int64(msg["word0"]) >> 8) & FUNCTION_MASK
+    seen = int64(state["voices"])
+    if function != AUDIO:
+        state["voices"] = max(seen - NOT_AUDIO_COSTS, 0)
+        return 0
+    state["first_bits"] = int64(state["first_bits"]) | first
+    state["lasting_bits"] = int64(state["lasting_bits"]) | (first ^ 0xFF)
+    state["voices"] = min(seen + 1, 255)
+    all_values = state["first_bits"] == 0xFF and state["lasting_bits"] == 0xFF
+    return VOICE if seen + 1 >= VOICES_NEEDED and all_values else 0
+
+
+@kernel
+def _telephone(msg: Any, direction: int, state: Any) -> int:
+    """Count packets on the gateways' port that begin alike."""
+    same = msg["word0"] == state["head"][direction]
+    seen = min(int64(state["heads"][direction]) + 1, 255) if same else 1
+    state["head"][direction] = msg["word0"]
+    state["heads"][direction] = seen
+    return TELEPHONE if seen >= VOICES_NEEDED else 0
+
+
+@kernel
 def observe(data: Any, pkt: Any, msg: Any, direction: int, state: Any) -> int:
     """Look at one packet; return the bits of the Reasons it shows."""
     kind = int64(msg["kind"])
@@ -102,4 +155,9 @@ def observe(data: Any, pkt: Any, msg: Any, direction: int, state: Any) -> int:
     if kind == TLS_HELLO:
         return NAME if msg["name_app"] == APP_NUMBER else 0
     size = int64(pkt["payload_bytes"])
-    return _overlay(data, pkt, direction, state) if OVERLAY_LEAST <= size <= OVERLAY_MOST else 0
+    found = _overlay(data, pkt, direction, state) if OVERLAY_LEAST <= size <= OVERLAY_MOST else 0
+    if pkt["proto"] == UDP and VOICE_LEAST <= size <= VOICE_MOST:
+        found |= _voice(msg, state)
+        if pkt["dport"] == TELEPHONE_PORT or pkt["sport"] == TELEPHONE_PORT:
+            found |= _telephone(msg, direction, state)
+    return found

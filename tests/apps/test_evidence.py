@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 
 import pytest
 
@@ -204,6 +205,33 @@ def test_skype__overlay_is_a_hint_only() -> None:
 
 
 # Others that call
+
+
+def overlay_voice(number: int, function: int = 0x0D) -> bytes:
+    """Return a datagram of Skype's overlay: random id, function, what it encrypts."""
+    return struct.pack("!HB", number * 40_503 & 0xFFFF, function) + bytes(range(90))
+
+
+def test_skype__voice_of_the_overlay() -> None:
+    flow = Flow(sport=35990, dport=13021)
+    for number in range(60):
+        flow.see(overlay_voice(number, 0x02 if number % 20 == 7 else 0x0D), number & 1)
+    assert verdict(flow) == (App.SKYPE, Kind.CALL_MEDIA)
+
+
+@pytest.mark.parametrize("packet", [lambda number: overlay_voice(0), lambda number: overlay_voice(number, number)])
+def test_skype__constant_ids_or_changing_functions_are_no_voice(packet: Callable[[int], bytes]) -> None:
+    flow = Flow(sport=35990, dport=13021)
+    for number in range(60):
+        flow.see(packet(number))
+    assert "overlay-voice" not in {reason.rpartition(".")[2] for reason in flow.reasons()}
+
+
+def test_skype__telephone_gateway() -> None:
+    flow = Flow(sport=35990, dport=12340)
+    for number in range(30):
+        flow.see(b"\x2a\x81\x07\x33" + bytes([number] * 60))
+    assert verdict(flow) == (App.SKYPE, Kind.CALL_MEDIA)
 
 
 def test_telegram__peer_tag_then_voice() -> None:
