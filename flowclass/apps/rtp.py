@@ -65,7 +65,7 @@ _LONGEST = 512
 HABITS = (
     Habit(TELEPHONY, _STATIC, (80, 160, 240, 320, 480, 640), NONE, size=(13, _LONGEST), packets=5),
     Habit(SPEECH, _DYNAMIC, _FRAMES, NONE, _RANDOM, size=(13, _LONGEST), packets=6),
-    Habit(EVENTS, (96, 97, 98, 99, 100, 101), (0,), NONE, size=(16, 16), packets=5),
+    Habit(EVENTS, _DYNAMIC, (0,), NONE, size=(16, 16), packets=5),
     Habit(BROWSER, (109, 111), (480, 960, 1920, 2880), ONE_BYTE, _RANDOM, size=(13, _LONGEST), packets=6),
 )
 STATE = (
