@@ -71,7 +71,12 @@ def media_flow(
         (App.RTP, {"payload_type": 0, "step": 160, "ssrc": RANDOM_SSRC, "size": 160}),
         (App.RTP, {"payload_type": 97, "step": 320, "ssrc": RANDOM_SSRC}),
         (App.RTP, {"payload_type": 101, "step": 0, "ssrc": RANDOM_SSRC, "size": 4}),
+        (App.RTP, {"payload_type": 110, "step": 0, "ssrc": RANDOM_SSRC, "size": 4}),
         (App.WEBRTC, {"payload_type": 111, "step": 960, "ssrc": RANDOM_SSRC, "profile": 0xBEDE}),
+        (App.WEBRTC, {"payload_type": 109, "step": 960, "ssrc": RANDOM_SSRC, "profile": 0xBEDE}),
+        (App.DISCORD, {"payload_type": 107, "step": 3003, "ssrc": 4712, "profile": 0xBEDE, "size": 900}),
+        (App.WHATSAPP, {"payload_type": 120, "step": 8960, "ssrc": RANDOM_SSRC, "frame_ms": 560}),
+        (App.TEAMS, {"payload_type": 117, "step": 320, "ssrc": 0x5CDE, "profile": 0xBEDE}),
     ],
 )
 def test_habit__names_a_stream_seen_without_its_beginning(app: App, stream: dict[str, int]) -> None:
