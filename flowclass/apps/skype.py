@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from flowclass.apps.app import Application, Reason, bits
+from flowclass.apps.first_bytes import FIRST_BYTE_FIELDS, note_first_byte, takes_all_values
 from flowclass.apps.microsoft import IMPLEMENTATION, SKYPE_2017
 from flowclass.dissect.load import be16, u8
 from flowclass.jit import int64, kernel
@@ -71,8 +72,7 @@ IMPLEMENTATION_3, NAME, PROBE, TALK, VOICE, TELEPHONE = bits(REASONS)
 STATE = (
     Field("overlay", "u1", "directions in which overlay packets were seen, a bit each"),
     Field("voices", "u1", "audio packets of the overlay, nine less for any other, saturating"),
-    Field("first_bits", "u1", "bits of their first bytes that ever were 1"),
-    Field("lasting_bits", "u1", "bits of their first bytes that ever were 0"),
+    *FIRST_BYTE_FIELDS,
     Field("head", "u4", "first four bytes of the latest packet on the gateways' port, by direction", shape=(2,)),
     Field("heads", "u1", "packets in a row that began so, saturating", shape=(2,)),
 )
@@ -127,11 +127,9 @@ def _voice(msg: Any, state: Any) -> int:
     if function != AUDIO:
         state["voices"] = max(seen - NOT_AUDIO_COSTS, 0)
         return 0
-    state["first_bits"] = int64(state["first_bits"]) | first
-    state["lasting_bits"] = int64(state["lasting_bits"]) | (first ^ 0xFF)
+    note_first_byte(state, first)
     state["voices"] = min(seen + 1, 255)
-    all_values = state["first_bits"] == 0xFF and state["lasting_bits"] == 0xFF
-    return VOICE if seen + 1 >= VOICES_NEEDED and all_values else 0
+    return VOICE if seen + 1 >= VOICES_NEEDED and takes_all_values(state) else 0
 
 
 @kernel

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from flowclass.apps.app import Application, Reason, bits, mask
+from flowclass.apps.first_bytes import FIRST_BYTE_FIELDS, note_first_byte, takes_all_values
 from flowclass.apps.ports import is_stun_server
 from flowclass.dissect.load import be32, be64
 from flowclass.jit import int64, kernel
@@ -98,8 +99,7 @@ STATE = (
     ),
     Field("relayed", "u1", "packets in a row that carried it, voice-sized, of any length; saturating"),
     Field("whole", "u1", "voice-sized packets of whole blocks since one of another length; saturating"),
-    Field("first_bits", "u1", "bits of their first bytes that ever were 1"),
-    Field("lasting_bits", "u1", "bits of their first bytes that ever were 0"),
+    *FIRST_BYTE_FIELDS,
 )
 
 APP_NUMBER = int(App.TELEGRAM)
@@ -160,14 +160,12 @@ def _whole_blocks(pkt: Any, msg: Any, state: Any) -> int:
         state["whole"] = 0
         return 0
     first = int64(msg["word0"]) >> 24
-    state["first_bits"] = int64(state["first_bits"]) | first
-    state["lasting_bits"] = int64(state["lasting_bits"]) | (first ^ 0xFF)
+    note_first_byte(state, first)
     if size < VOICE_LEAST:
         return 0
     seen = min(int64(state["whole"]) + 1, 255)
     state["whole"] = seen
-    all_values = state["first_bits"] == 0xFF and state["lasting_bits"] == 0xFF
-    return BLOCKS if seen >= WHOLE_NEEDED and all_values else 0
+    return BLOCKS if seen >= WHOLE_NEEDED and takes_all_values(state) else 0
 
 
 @kernel

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flowclass.apps.app import Application, Reason, bits, mask
+from flowclass.apps.first_bytes import FIRST_BYTE_FIELDS, note_first_byte, takes_all_values
 from flowclass.jit import int64, kernel
 from flowclass.record.field import Field
 from flowclass.record.message import MessageKind, StunAttribute
@@ -90,8 +91,7 @@ STATE = (
     Field("sides", "u1", "directions in which an ICE check was seen, a bit each"),
     Field("libwebrtc", "u1", "1 once an attribute of libwebrtc was seen"),
     Field("opaque", "u1", "packets of unknown kind since, less those of a known kind; 0 to 255"),
-    Field("first_bits", "u1", "bits of their first bytes that ever were 1"),
-    Field("lasting_bits", "u1", "bits of their first bytes that ever were 0"),
+    *FIRST_BYTE_FIELDS,
 )
 
 STUN, DTLS, OTHER = int(MessageKind.STUN), int(MessageKind.DTLS), int(MessageKind.OTHER)
@@ -110,12 +110,10 @@ BINDING, ALLOCATE, ALLOCATE_SUCCESS, PING_REQUEST, PING_REPLY = 1, 3, 0x0103, 0x
 def _opaque(pkt: Any, msg: Any, state: Any) -> int:
     """Count packets of unknown kind whose first byte takes all values, as no protocol's type byte does."""
     first = int64(msg["word0"]) >> 24
-    state["first_bits"] = int64(state["first_bits"]) | first
-    state["lasting_bits"] = int64(state["lasting_bits"]) | (first ^ 0xFF)
+    note_first_byte(state, first)
     seen = min(int64(state["opaque"]) + 1, 255)
     state["opaque"] = seen
-    all_values = state["first_bits"] == 0xFF and state["lasting_bits"] == 0xFF
-    return OPAQUE if seen >= OPAQUE_NEEDED and all_values else 0
+    return OPAQUE if seen >= OPAQUE_NEEDED and takes_all_values(state) else 0
 
 
 @kernel
