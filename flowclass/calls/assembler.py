@@ -170,7 +170,6 @@ class Assembler:
         ]
         silent = list(self._dialogs.over(now_ns, self._hold_ns + self._active_ns))
         live = None if table is None else self._live(table, over, clusters, silent)
-        self._waiting.forget(now_ns - self._hold_ns - self._active_ns - SETUP_NS, now_ns, live)
         given = [self._give(call, None) for call in self._open.complete(over, live)]
         excess = len(self._open) - MAX_CALLS
         if excess > 0:
@@ -178,7 +177,10 @@ class Assembler:
             self.early += excess
             given += [self._give(call, None) for call in first]
         given += self._attempts(clusters, live, None)
-        return given + list(self._unheard(silent, live, None))
+        given += self._unheard(silent, live, None)
+        # Last: the clusters above must not be of what is forgotten.
+        self._waiting.forget(now_ns - self._hold_ns - self._active_ns - SETUP_NS, now_ns, live)
+        return given
 
     def drain(self, now_ns: int) -> Iterator[Call]:
         """Yield all calls, the first to begin first, then the attempts: the capture ended at ``now_ns``.

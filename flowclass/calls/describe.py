@@ -64,6 +64,8 @@ def call_record(call: OpenCall, scene: Scene, end_ns: int | None, setup_ns: int,
     ended = ended_by([leg.end for leg in every] + [one.end for one in signalling], end, cut_end=cut_end)
     if dialog is not None and dialog.ended_ns:
         ended = EndedBy.BYE
+    # What a message has ended was not cut off, however soon the capture ended after it.
+    cut_end = cut_end and ended not in (EndedBy.TERMINATE, EndedBy.BYE)
     verdict = outcome_of_media(up, down, talk, ended, legs)
     app, confidence = named(legs)
     if dialog is not None and app == App.RTP:

@@ -9,8 +9,8 @@ import pytest
 from flowclass.calls.record import Call
 from flowclass.pipeline import analyze
 from flowclass.record.status import EndReason
-from flowclass.record.verdict import App, Kind
-from tests.calls.flows import CLIENT, OTHER, PEER, RELAY, S, assemble, assembler_of, flow
+from flowclass.record.verdict import App, EndMark, Kind
+from tests.calls.flows import CLIENT, OTHER, PEER, RELAY, RELAY_2, S, assemble, assembler_of, flow
 from tests.e2e.test_own_captures import PCAPS
 
 
@@ -139,3 +139,15 @@ def test_own_captures_hold_one_call_each() -> None:
 
 def test_captures_without_calls_hold_none() -> None:
     assert calls_of(PCAPS / "ordinary/web.pcap", PCAPS / "ordinary/games.pcap", PCAPS / "viber/chat.pcap") == []
+
+
+def test_a_call_and_its_signalling_may_be_looked_at_long_after_they_were_over() -> None:
+    assembler = assembler_of([flow(100, 130), flow(95, 130, kind=Kind.CALL_SIGNALLING, dst=RELAY_2)])
+    assert [len(call.flows) for call in assembler.sweep(100_000 * S)] == [2]
+    assert assembler.sweep(100_001 * S) == []
+
+
+def test_a_call_that_a_message_has_ended_was_not_cut_off() -> None:
+    ended = flow(100, 130, mark=(EndMark.TERMINATE, 130.1))
+    ((said,), (cut,)) = (assemble(one, end_s=130.2) for one in (ended, flow(100, 130)))
+    assert [(call.ended_by, call.cut_end) for call in (said, cut)] == [("terminate", False), ("capture", True)]
