@@ -6,7 +6,6 @@ that a slow or silent client keeps nobody else waiting.
 
 from __future__ import annotations
 
-import html
 import socket
 import ssl
 import threading
@@ -22,6 +21,7 @@ from prometheus_client import CollectorRegistry, make_wsgi_app
 from flowclass.errors import UsageError
 from flowclass.metrics.collector import Collector
 from flowclass.metrics.health import View
+from flowclass.metrics.page import StatusPage
 from flowclass.metrics.webconfig import WebConfig
 
 #: Longest silence of a client, in its request or while it takes the answer.
@@ -130,6 +130,7 @@ class MetricsServer:
         registry.register(Collector(view))
         self._metrics = make_wsgi_app(registry, disable_compression=True)
         self._view = view
+        self._page = StatusPage(view)
         self._reload = reload
         self._web = web
         try:
@@ -167,7 +168,7 @@ class MetricsServer:
             status = HTTPStatus.OK if up else HTTPStatus.SERVICE_UNAVAILABLE
             return _say(start_response, status, "ready\n" if up else "an interface cannot be read\n")
         if path == "/":
-            return _say(start_response, HTTPStatus.OK, page(self._view), "text/html; charset=utf-8")
+            return _say(start_response, HTTPStatus.OK, self._page.text(), "text/html; charset=utf-8")
         return _say(start_response, HTTPStatus.NOT_FOUND, "no such page; see /\n")
 
 
@@ -178,32 +179,3 @@ def _say(start_response: Any, status: HTTPStatus, text: str, kind: str = "text/p
         headers.append(("WWW-Authenticate", 'Basic realm="flowclass"'))
     start_response(f"{status.value} {status.phrase}", headers)
     return [body]
-
-
-def page(view: View) -> str:
-    """Return the status page: the health of the capture, and applications by bytes."""
-    from flowclass.sinks.table import rows_of
-
-    health = view.health
-    stats, totals = view.account()
-    facts = [
-        *(("interface", f"{link.interface} ({'up' if link.up else 'down'})") for link in health.links),
-        ("packets read", f"{int(stats['packets_read']):,}"),
-        ("packets dropped by the kernel", f"{health.pulse('dropped'):,}"),
-        ("flows now", f"{health.pulse('live_flows'):,} of {view.table_size:,}"),
-        ("model", view.model.name),
-        *((f"records to {sink.name}", f"{sink.written:,}, lost {sink.total_lost:,}") for sink in health.sinks),
-    ]
-    lines = "".join(f"<tr><th>{html.escape(name)}<td>{html.escape(value)}" for name, value in facts)
-    apps = "".join(
-        f"<tr><td>{html.escape(row.app)}<td>{row.flows:,}<td>{row.packets:,}<td>{row.bytes:,}"
-        for row in rows_of(totals)
-    )
-    return (
-        "<!doctype html><meta charset=utf-8><title>flowclass</title>"
-        "<style>body{font:16px sans-serif;margin:2em}th{text-align:left;padding-right:1em}"
-        "td{padding-right:1em}</style><h1>flowclass</h1>"
-        f"<table>{lines}</table><h2>Flows that have ended</h2>"
-        f"<table><tr><th>application<th>flows<th>packets<th>bytes{apps}</table>"
-        '<p><a href="/metrics">metrics</a> · <a href="/-/healthy">healthy</a> · <a href="/-/ready">ready</a>'
-    )

@@ -10,6 +10,7 @@ import urllib.request
 from collections.abc import Iterator
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
@@ -18,6 +19,7 @@ from flowclass.errors import UsageError
 from flowclass.metrics.catalog import METRICS
 from flowclass.metrics.health import Health, LinkHealth, SinkHealth, View, WorkerHealth
 from flowclass.metrics.http import MOST_REQUESTS, MetricsServer, parse_listen
+from flowclass.metrics.page import LEAST_S, StatusPage
 from flowclass.metrics.row import Row
 from flowclass.networks.prefixfile import Network
 from flowclass.record.status import Status
@@ -36,6 +38,7 @@ def view() -> View:
     tunnels = rows[1].totals[App.WIREGUARD, Kind.TUNNEL]
     tunnels["flows"], tunnels["voice_like_s"] = 1, 40
     rows[0].pulse["started_calls"][0, App.VIBER] = rows[1].pulse["started_calls"][0, App.VIBER] = 1
+    rows[0].pulse["active_calls"][0, App.VIBER] = 2
     rows[1].pulse["drift"] = 0.5
     rows[0].pulse["live_flows"], rows[1].pulse["live_flows"] = 1, 3
     workers = [WorkerHealth("eth7", number, row) for number, row in enumerate(rows)]
@@ -113,8 +116,21 @@ def test_what_is_not_served(server: MetricsServer, path: str, method: str, statu
 def test_the_status_page_tells_people(server: MetricsServer) -> None:
     status, text = get(server, "/")
     assert status == 200
-    for part in ("eth7 (up)", "<td>viber<td>3<td>", '<a href="/metrics">'):
+    for part in ("<th>interface eth7<td>up", "<td>viber<td>3<td>", "<td>viber<td>2<td>0<td>0.0", '<a href="/metrics">'):
         assert part in text
+
+
+def test_page_shows_what_came_since_it_was_looked_at(view: View, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [100.0]
+    monkeypatch.setattr("time.monotonic", lambda: clock[0])
+    page = StatusPage(view)
+    clock[0] += LEAST_S
+    assert page.rates() == (12 / LEAST_S, 0.0)
+    clock[0] += 2 * LEAST_S
+    view.health.workers[0].row.stats["packets_read"] += np.uint64(100)
+    assert page.rates() == (100 / (2 * LEAST_S), 0.0)
+    clock[0] += LEAST_S / 2
+    assert page.rates() == (100 / (2 * LEAST_S), 0.0)
 
 
 def test_silent_and_many_clients_do_not_stall_a_scrape(server: MetricsServer) -> None:
