@@ -40,6 +40,11 @@ def log(message: str) -> None:
     print(f"flowclass: {message}", file=sys.stderr, flush=True)
 
 
+def web_of(settings: ServiceSettings) -> WebConfig | None:
+    """Return who may ask for metrics, None for everybody; UsageError when its file cannot be used."""
+    return WebConfig(settings.web_config) if settings.web_config else None
+
+
 class Service:
     """Captures until it is told to stop.
 
@@ -77,8 +82,8 @@ class Service:
         self._view = View(self.health, table_size, model, totals, self._records.policy.networks)
         self._server: MetricsServer | None = None
         if settings.listen:
-            web = WebConfig(settings.web_config) if settings.web_config else None
-            self._server = MetricsServer(parse_listen(settings.listen), self._view, self.reload, web)
+            listen, web = parse_listen(settings.listen), web_of(settings)
+            self._server = MetricsServer(listen, self._view, self.reload, web)
         self._fed_s = 0.0
 
     def _new_seats(self) -> list[Seat]:
@@ -231,7 +236,7 @@ class Service:
         self.health.reloads += 1
         try:
             fresh = self._read_settings()
-            bundle = bundle_of(fresh.model)
+            bundle, web = bundle_of(fresh.model), web_of(fresh)
             self._records.policy.reload(fresh.policy)
         except FlowclassError as error:
             self.health.reload_ok = False
@@ -239,6 +244,8 @@ class Service:
             log(f"settings not taken over: {error}")
         else:
             self._view.model = bundle
+            if self._server is not None:
+                self._server.use(web)
             self.health.reload_ok = True
             self.settings = self.settings.taking_over(fresh)
             self._records.use(self.settings)

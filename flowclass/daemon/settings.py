@@ -72,7 +72,8 @@ class ServiceSettings:
         }
         timeouts = {name: getattr(fresh.meter, name) for name in TIMEOUTS}
         meter = replace(self.meter, **timeouts)
-        return replace(self, model=fresh.model, policy=fresh.policy, quality=fresh.quality, meter=meter, **places)
+        same = {name: getattr(fresh, name) for name in ("model", "policy", "quality", "web_config")}
+        return replace(self, meter=meter, **same, **places)
 
     @classmethod
     def read(cls, path: str | None, **chosen: Any) -> ServiceSettings:

@@ -56,7 +56,7 @@ class _Server(ThreadingMixIn, WSGIServer):
     daemon_threads = True
 
     def __init__(self, listen: tuple[str, int], tls: ssl.SSLContext | None) -> None:
-        self._tls = tls
+        self.tls = tls
         self._lock = threading.Lock()
         #: sockets of the requests in hand, the oldest first
         self._open: dict[int, socket.socket] = {}
@@ -83,12 +83,13 @@ class _Server(ThreadingMixIn, WSGIServer):
 
     def _secured(self, request: Any) -> Any:
         """Return the connection to speak HTTP over, None for a client that fails the handshake."""
-        if self._tls is None:
+        tls = self.tls
+        if tls is None:
             return request
         held = request
         try:
             request.settimeout(TIMEOUT_S)
-            held = self._tls.wrap_socket(request, server_side=True, do_handshake_on_connect=False)
+            held = tls.wrap_socket(request, server_side=True, do_handshake_on_connect=False)
             with self._lock:
                 # Wrapping has taken the connection over, unless it was sent away meanwhile.
                 if id(request) in self._open:
@@ -141,6 +142,11 @@ class MetricsServer:
         self.port = int(self._server.server_address[1])
         self._thread = threading.Thread(target=self._server.serve_forever, name="metrics", daemon=True)
         self._thread.start()
+
+    def use(self, web: WebConfig | None) -> None:
+        """Ask who comes from now on for this."""
+        self._web = web
+        self._server.tls = web.tls if web is not None else None
 
     def close(self) -> None:
         """Stop listening."""

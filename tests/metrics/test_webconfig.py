@@ -139,3 +139,14 @@ def test_wrong_file_is_named_with_what_is_wrong(tmp_path: Path, text: str, messa
 def test_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"nothing\.yml"):
         WebConfig(str(tmp_path / "nothing.yml"))
+
+
+def test_passwords_change_while_it_serves(serve: Serve, tmp_path: Path) -> None:
+    web = tmp_path / "web.yml"
+    web.write_text(USERS)
+    server = serve(str(web))
+    assert status(server.port, user="prom:open sesame") == 200
+    web.write_text(USERS.replace("prom", "other"))
+    server.use(WebConfig(str(web)))
+    assert status(server.port, user="prom:open sesame") == 401
+    assert status(server.port, user="other:open sesame") == 200
