@@ -15,7 +15,7 @@ import numpy as np
 
 from flowclass.calls.leg import FAMILY, PORT_PAIRS, Host, address
 from flowclass.calls.ties import Tie
-from flowclass.flow.record import BODY_FIELDS, HOT_FIELDS
+from flowclass.flow.rows import BODY_FIELDS, HOT_FIELDS
 from flowclass.record.field import dtype_of
 from flowclass.record.packet import IPV4_MAPPED
 from flowclass.record.verdict import App, Kind

@@ -10,7 +10,7 @@ from typing import Any
 
 from flowclass.features.common import ratio
 from flowclass.features.feature import Feature
-from flowclass.flow.record import SEQUENCE_LENGTH
+from flowclass.flow.rows import SEQUENCE_LENGTH
 from flowclass.jit import kernel
 
 _EARLY = "Guarino et al., ComNet 2022: size, direction and gap of the first packets"

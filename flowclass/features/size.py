@@ -10,7 +10,7 @@ from typing import Any
 
 from flowclass.features.common import ratio, spread
 from flowclass.features.feature import Feature, both
-from flowclass.flow.record import SIZE_BINS, SIZE_EDGES
+from flowclass.flow.rows import SIZE_BINS, SIZE_EDGES
 from flowclass.jit import kernel
 
 _BRANCH = "Branch et al., NOSSDAV 2009: packet length near the speech frame's size"

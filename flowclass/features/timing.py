@@ -10,7 +10,7 @@ from typing import Any
 
 from flowclass.features.common import ratio, spread
 from flowclass.features.feature import Feature, both
-from flowclass.flow.record import GAP_BINS, GAP_EDGES_MS
+from flowclass.flow.rows import GAP_BINS, GAP_EDGES_MS
 from flowclass.jit import kernel
 
 _BRANCH = "Branch et al., NOSSDAV 2009: inter-arrival times"

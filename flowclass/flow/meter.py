@@ -23,8 +23,8 @@ from flowclass.flow.expire import (
     row_to_evict,
     swept_row,
 )
-from flowclass.flow.record import BODY, LINE_BYTES, STREAM, WINDOW, offset_of
 from flowclass.flow.resolved import resolved_app
+from flowclass.flow.rows import BODY, LINE_BYTES, STREAM, WINDOW, offset_of
 from flowclass.flow.sipevents import MESSAGES_PER_PACKET
 from flowclass.flow.study import OPEN, follow_media, follow_sip, note_tcp, study
 from flowclass.flow.table import find, first_slot, insert, likely_row

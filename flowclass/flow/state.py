@@ -22,9 +22,10 @@ from flowclass.errors import UsageError
 from flowclass.features.row import FEATURE_COUNT
 from flowclass.flow.correlation import ENDPOINT, ENDPOINTS_A_FLOW
 from flowclass.flow.reassembly import HELLO, HELLO_BUFFERS, HELLO_BYTES
-from flowclass.flow.record import BODY, FLOW, HOT, MEDIA, METER, REPORT, STREAM
+from flowclass.flow.record import FLOW, MEDIA
 from flowclass.flow.reports import MAX_REPORTS
 from flowclass.flow.resolved import RESOLVED, RESOLVED_ENTRIES
+from flowclass.flow.rows import BODY, HOT, METER, REPORT, STREAM
 from flowclass.flow.sipevents import READY_EVENTS, SIP_EVENT
 from flowclass.record.message import MESSAGE
 from flowclass.record.packet import PACKET, PACKET_REF

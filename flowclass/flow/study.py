@@ -20,9 +20,9 @@ from flowclass.flow.correlation import learn_endpoints
 from flowclass.flow.expire import MEDIA_PACKETS
 from flowclass.flow.identity import flow_id
 from flowclass.flow.reassembly import join_hello
-from flowclass.flow.record import WINDOW_PACKETS
 from flowclass.flow.reports import note_both_ends
 from flowclass.flow.resolved import learn_answers, learn_server
+from flowclass.flow.rows import WINDOW_PACKETS
 from flowclass.flow.sipevents import note_sip
 from flowclass.flow.steady import note_pace
 from flowclass.flow.streams import CONFIRMED, MAX_REJECTS, add_media, update_stream

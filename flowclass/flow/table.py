@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from flowclass.flow.record import BODY
+from flowclass.flow.rows import BODY
 from flowclass.jit import int64, kernel
 
 TAG_SHIFT = np.uint64(32)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from flowclass.dissect.load import be64
-from flowclass.flow.record import GAP_BINS, GAP_EDGES_MS, SEQUENCE_LENGTH, SIZE_BINS, SIZE_EDGES
+from flowclass.flow.rows import GAP_BINS, GAP_EDGES_MS, SEQUENCE_LENGTH, SIZE_BINS, SIZE_EDGES
 from flowclass.jit import int64, kernel
 from flowclass.record.message import MessageKind
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from flowclass.calls.active import SILENT_NS, active_clients, by_app, is_private
-from flowclass.flow.record import BODY, HOT
+from flowclass.flow.rows import BODY, HOT
 from flowclass.record.packet import IPV4_MAPPED
 from flowclass.record.verdict import App, Kind
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from flowclass.calls.live import LIVE, MOST_LIVE, UDP, snapshot
-from flowclass.flow.record import BODY, HOT
+from flowclass.flow.rows import BODY, HOT
 from flowclass.record.verdict import App, Kind
 from tests.calls.flows import PEER, RELAY, S, assembler_of, flow
 from tests.calls.test_active import table

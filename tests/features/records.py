@@ -1,4 +1,4 @@
-"""Builds HOT, BODY and STREAM rows from a plain flow, as the docs of ``flowclass.flow.record`` say the meter does."""
+"""Builds HOT, BODY and STREAM rows from a plain flow, as the docs of ``flowclass.flow.rows`` say the meter does."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import fields, replace
 
 import numpy as np
 
-from flowclass.flow.record import BODY, GAP_EDGES_MS, HOT, SEQUENCE_LENGTH, SIZE_EDGES, STREAM
+from flowclass.flow.rows import BODY, GAP_EDGES_MS, HOT, SEQUENCE_LENGTH, SIZE_EDGES, STREAM
 from tests.reference.features import Flow, Stream
 
 SIGN_FIELDS = {"rtp": "rtp_shaped", "rtcp": "rtcp_shaped", "stun": "stun", "wrapped": "wrapped_media"}

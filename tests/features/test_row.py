@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flowclass.features.row import FEATURE_COUNT, FEATURE_NAMES, LARGEST, fill_rows
-from flowclass.flow.record import BODY, HOT, STREAM
+from flowclass.flow.rows import BODY, HOT, STREAM
 from tests.features.records import records_of, swapped
 from tests.reference.features import Flow, Packet, Stream, features_of
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flowclass.flow.record import STREAM
+from flowclass.flow.rows import STREAM
 from flowclass.flow.streams import start_stream, update_stream
 from tests import frames
 

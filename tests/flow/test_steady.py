@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from flowclass.flow.record import STEADY
+from flowclass.flow.rows import STEADY
 from flowclass.flow.steady import STEADY_PACKETS, is_media, note_pace
 
 MS = 1_000_000

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flowclass.flow.record import STREAM
+from flowclass.flow.rows import STREAM
 from flowclass.flow.streams import CONFIRMED, STRAYS, start_stream, update_stream
 from tests import frames
 

@@ -28,7 +28,7 @@ class Packet:
 
 @dataclass
 class Stream:
-    """One RTP stream as the meter keeps it (``flowclass.flow.record.STREAM``)."""
+    """One RTP stream as the meter keeps it (``flowclass.flow.rows.STREAM``)."""
 
     state: int
     direction: int
