@@ -24,7 +24,7 @@ from flowclass.record.verdict import App, Kind, Link
 UDP = 17
 #: Entries for each flow that the table of flows has room for: a flow that names takes four, its ends as hosts and as
 #: sockets, and few flows name.
-ENDPOINTS_A_FLOW = 2
+ENDPOINTS_A_FLOW = 1
 #: Entries among which an endpoint is looked for, side by side.
 BUCKET = 8
 #: Sets flows that live apart from those that have ended: beyond every time.
