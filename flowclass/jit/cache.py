@@ -92,11 +92,14 @@ def _cache_folder() -> Path | None:
     chosen = os.environ.get("FLOWCLASS_JIT_CACHE")
     if chosen == "off" or not JIT_ENABLED:
         return None
-    base = Path(chosen) if chosen else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "flowclass"
-    folder = base / kernel_digest()
     try:
+        base = (
+            Path(chosen) if chosen else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "flowclass"
+        )
+        folder = base / kernel_digest()
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError:
+    except (OSError, RuntimeError):
+        # No right to write there, or a user without a home.
         return None
     return folder if os.access(folder, os.W_OK) else None
 

@@ -23,9 +23,16 @@ SITE_CHOICE = Path("/etc/flowclass/model")
 LONGEST_CHOICE = 4096
 
 
-def user_choice() -> Path:
-    """Return the file of the user's choice (XDG base directory specification)."""
-    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "flowclass" / "model"
+def user_choice() -> Path | None:
+    """Return the file of the user's choice (XDG base directory specification), None for a user without a home: the
+    service's."""
+    base = os.environ.get("XDG_CONFIG_HOME")
+    if base:
+        return Path(base) / "flowclass" / "model"
+    try:
+        return Path.home() / ".config" / "flowclass" / "model"
+    except RuntimeError:
+        return None
 
 
 def shipped_folders() -> list[Path]:
@@ -74,7 +81,7 @@ def choice() -> tuple[str, str]:
     if named:
         return named, VARIABLE
     for file in (user_choice(), SITE_CHOICE):
-        text = _read(file)
+        text = _read(file) if file is not None else ""
         if text:
             return text, str(file)
     return DEFAULT_NAME, "nobody: the default"
@@ -99,6 +106,8 @@ def choose(name: str | None, *, site: bool) -> Path:
         When there is no such bundle, or the file cannot be written.
     """
     file = SITE_CHOICE if site else user_choice()
+    if file is None:
+        raise ModelError(f"this user has no home folder to keep a choice in: use --site, or set {VARIABLE}")
     if name is not None:
         found = find_bundle(name)
         shipped = found.parent in shipped_folders()

@@ -68,3 +68,25 @@ def test_choice_that_has_gone__is_named_with_who_chose_it(folder: Path, tmp_path
     folder.rename(tmp_path / "elsewhere")
     with pytest.raises(ModelError, match=str(file)):
         default_folder()
+
+
+def homeless() -> Path:
+    """Stand in for ``Path.home`` as a user without a home finds it: a service's under systemd's DynamicUser."""
+    raise RuntimeError("Could not determine home directory.")
+
+
+def test_user_without_a_home__has_the_machines_choice(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, folder: Path
+) -> None:
+    monkeypatch.delenv("XDG_CONFIG_HOME")
+    monkeypatch.setattr(Path, "home", homeless)
+    assert default_folder().name == DEFAULT_NAME
+    choose(str(folder), site=True)
+    assert default_folder() == folder
+
+
+def test_user_without_a_home__is_told_where_to_choose(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    monkeypatch.delenv("XDG_CONFIG_HOME")
+    monkeypatch.setattr(Path, "home", homeless)
+    with pytest.raises(ModelError, match="--site"):
+        choose(str(folder), site=False)
