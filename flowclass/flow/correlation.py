@@ -27,6 +27,8 @@ UDP = 17
 ENDPOINTS_A_FLOW = 1
 #: Entries among which an endpoint is looked for, side by side.
 BUCKET = 8
+#: Buckets of which one word of ``MeterState.occupied`` tells.
+WORD_BITS = 64
 #: Sets flows that live apart from those that have ended: beyond every time.
 _LIVES_NS = 1 << 62
 #: How long before a naming flow began and after it ended its endpoints count: the relay and the peer path of a call
@@ -72,6 +74,26 @@ def endpoint_hash(flow: Any, side: int, link: int, lower: int, seed: Any) -> Any
 def bucket_of(endpoints: Any, endpoint: Any) -> int:
     """Return the first entry of the endpoint's bucket; a bucket is filled from its first entry on."""
     return int64((endpoint >> np.uint64(32)) & np.uint64(endpoints.size // BUCKET - 1)) * BUCKET
+
+
+@kernel
+def is_occupied(state: Any, endpoint: Any) -> Any:
+    """Whether the endpoint's bucket holds any: the table is too large for a cache, its occupied buckets' bits are not,
+    and most flows of most networks share no endpoint with a call."""
+    bucket = bucket_of(state.endpoints, endpoint) // BUCKET
+    return state.occupied[bucket // WORD_BITS] >> np.uint64(bucket % WORD_BITS) & _ODD
+
+
+@kernel
+def note_occupied(state: Any, endpoint: Any) -> None:
+    """Set or clear the bit of the endpoint's bucket as its first entry says."""
+    first = bucket_of(state.endpoints, endpoint)
+    bucket = first // BUCKET
+    bit = _ODD << np.uint64(bucket % WORD_BITS)
+    if state.endpoints[first]["endpoint"] == EMPTY:
+        state.occupied[bucket // WORD_BITS] &= ~bit
+    else:
+        state.occupied[bucket // WORD_BITS] |= bit
 
 
 @kernel
@@ -123,7 +145,9 @@ def fetch_endpoints(state: Any, flow: Any) -> None:
     if flow["proto"] == UDP:
         for link in (HOST, SOCKET):
             for side in range(2):
-                prefetch(state.endpoints, bucket_of(state.endpoints, endpoint_hash(flow, side, link, 0, state.seed)))
+                endpoint = endpoint_hash(flow, side, link, 0, state.seed)
+                if is_occupied(state, endpoint):
+                    prefetch(state.endpoints, bucket_of(state.endpoints, endpoint))
 
 
 @kernel
@@ -177,6 +201,7 @@ def _learn(state: Any, row: int, flow_id: Any, side: int, link: int) -> None:
     entry["side"] = side
     entry["app"] = app
     entry["also"] = also
+    note_occupied(state, endpoint)
 
 
 @kernel
@@ -197,13 +222,15 @@ def settle_endpoints(state: Any, row: int, flow_id: Any) -> None:
         if not speaks_for_others(flow, body, link):
             continue
         for side in range(2):
-            at = entry_of(state.endpoints, endpoint_hash(flow, side, link, 0, state.seed))
+            endpoint = endpoint_hash(flow, side, link, 0, state.seed)
+            at = entry_of(state.endpoints, endpoint)
             if at < 0 or state.endpoints[at]["flow_id"] != flow_id or state.endpoints[at]["side"] != side:
                 continue
             if is_proved(body, side):
                 state.endpoints[at]["until_ns"] = flow["last_ns"]
             else:
                 forget(state.endpoints, at)
+                note_occupied(state, endpoint)
 
 
 @kernel
@@ -226,7 +253,7 @@ def linked(state: Any, row: int, link: int, lower: int, out: Any) -> bool:
     first_ns, last_ns = int64(state.body[row]["first_ns"]), int64(flow["last_ns"])
     for side in range(2):
         endpoint = endpoint_hash(flow, side, link, lower, state.seed)
-        at = entry_of(state.endpoints, endpoint)
+        at = entry_of(state.endpoints, endpoint) if is_occupied(state, endpoint) else -1
         if at < 0 or not counts(state, state.endpoints[at], first_ns, last_ns):
             continue
         entry = state.endpoints[at]

@@ -20,7 +20,7 @@ from flowclass.dissect.fragment import new_fragments
 from flowclass.dissect.hash import new_seed
 from flowclass.errors import UsageError
 from flowclass.features.row import FEATURE_COUNT
-from flowclass.flow.correlation import ENDPOINT, ENDPOINTS_A_FLOW
+from flowclass.flow.correlation import BUCKET, ENDPOINT, ENDPOINTS_A_FLOW, WORD_BITS
 from flowclass.flow.reassembly import HELLO, HELLO_BUFFERS, HELLO_BYTES
 from flowclass.flow.record import FLOW, MEDIA
 from flowclass.flow.reports import MAX_REPORTS
@@ -102,6 +102,7 @@ class MeterState(NamedTuple):
     recent: Any  #: uint64[n]: dissect.duplicate
     resolved: Any  #: RESOLVED[n]: flow.resolved
     endpoints: Any  #: ENDPOINT[n]: flow.correlation
+    occupied: Any  #: uint64[n]: a bit for each bucket of those
     hellos: Any  #: HELLO[n]: flow.reassembly
     hello_bytes: Any  #: uint8[n, HELLO_BYTES]
     ready: Any  #: FLOW[READY_FLOWS]: records handed out
@@ -140,6 +141,7 @@ def new_state(settings: MeterSettings, stats: np.ndarray | None = None) -> Meter
     meter["free_row"] = -1
     meter["free_stream"] = -1
     body = _huge(BODY, settings.max_flows)
+    endpoints = _huge(ENDPOINT, ENDPOINTS_A_FLOW * _next_power_of_two(settings.max_flows))
     streams = _huge(STREAM, settings.max_streams)
     return MeterState(
         data=np.zeros(0, np.uint8),
@@ -163,7 +165,8 @@ def new_state(settings: MeterSettings, stats: np.ndarray | None = None) -> Meter
         fragments=new_fragments(),
         recent=new_recent(),
         resolved=np.zeros(RESOLVED_ENTRIES, RESOLVED),
-        endpoints=_huge(ENDPOINT, ENDPOINTS_A_FLOW * _next_power_of_two(settings.max_flows)),
+        endpoints=endpoints,
+        occupied=np.zeros(-(-endpoints.size // (BUCKET * WORD_BITS)), np.uint64),
         hellos=np.zeros(HELLO_BUFFERS, HELLO),
         hello_bytes=np.zeros((HELLO_BUFFERS, HELLO_BYTES), np.uint8),
         ready=np.zeros(READY_FLOWS, FLOW),

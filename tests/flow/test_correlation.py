@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
 
-from flowclass.flow.correlation import BUCKET, ENDPOINT, NEAR_NS, entry_for, entry_of, forget
+from flowclass.flow.correlation import (
+    BUCKET,
+    ENDPOINT,
+    NEAR_NS,
+    bucket_of,
+    entry_for,
+    entry_of,
+    forget,
+    is_occupied,
+    note_occupied,
+)
 from flowclass.flow.flowmeter import FlowMeter
-from flowclass.flow.state import MeterSettings
+from flowclass.flow.state import MeterSettings, new_state
+from flowclass.jit import entry, int64, reference
 from flowclass.record.verdict import App, Link
 from tests import frames
 from tests.messages import stun
@@ -162,6 +174,29 @@ def test_forgotten_endpoint_leaves_the_others_of_its_bucket(gone: int) -> None:
         write_entry(endpoints, endpoint, S, 0)
     forget(endpoints, place(endpoints, gone))
     assert [endpoint for endpoint in range(1, BUCKET + 1) if place(endpoints, endpoint) < 0] == [gone]
+
+
+@entry
+def look_at_bucket(arrays: Any, endpoint: int) -> int:
+    """Note whether the endpoint's bucket is occupied; return what the note then says."""
+    state = reference(arrays)
+    note_occupied(state, np.uint64(endpoint))
+    return int64(is_occupied(state, np.uint64(endpoint)))
+
+
+def test_bucket_is_occupied_while_it_holds_an_endpoint() -> None:
+    state = new_state(MeterSettings(max_flows=4096, seed=1))
+    seen = []
+    for bucket in (0, 63, 64, 511):
+        endpoint = bucket << 32 | 1
+        assert bucket_of(state.endpoints, np.uint64(endpoint)) == bucket * BUCKET
+        before = look_at_bucket(state, endpoint)
+        at = write_entry(state.endpoints, endpoint, 1, 2)
+        held = look_at_bucket(state, endpoint)
+        words = state.occupied.copy()
+        forget(state.endpoints, at)
+        seen.append((before, held, int(np.bitwise_count(words).sum()), look_at_bucket(state, endpoint)))
+    assert seen == [(0, 1, 1, 0)] * 4
 
 
 def test_a_thousand_calls_at_once_are_all_remembered() -> None:
