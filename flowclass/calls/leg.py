@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -57,6 +58,8 @@ LEAST_UNEVIDENT = 20
 MEDIA_LEAST_RATE = 1
 NS_PER_S = 1_000_000_000
 UDP = 17
+#: Addresses of which it is remembered whether they are private: relays and networks of clients come again and again.
+MAX_REMEMBERED = 65_536
 _SNAPPED = 1 << Anomaly.SNAPPED
 #: Places of a stream's values (calls.stream).
 _PACKETS, _DIRECTION = PLACES["packets"], PLACES["direction"]
@@ -144,7 +147,7 @@ class Leg:
     @property
     def is_one_socket(self) -> bool:
         """Whether all of its call goes through its socket; since Telegram does ICE it no longer does (FACTS §1.6)."""
-        return App(self.app) in ONE_SOCKET and not (self.app == App.TELEGRAM and self.ids)
+        return self.app in ONE_SOCKET and not (self.app == App.TELEGRAM and self.ids)
 
 
 def legs_of(flows: Any, verdicts: Any, media: Any) -> list[Leg]:
@@ -179,7 +182,8 @@ def _leg(
     is_lesser = (dst_hi, dst_lo, dport) < (src_hi, src_lo, sport)
     up = 1 if from_client is False or (from_client is None and is_lesser) else 0
     down = 1 - up
-    (client, port), (peer, peer_port) = ((src, sport), (dst, dport)) if up == 0 else ((dst, dport), (src, sport))
+    ends = ((str(src), sport), (str(dst), dport))
+    (client, port), (peer, peer_port) = ends[up], ends[down]
     goes_on = end_reason == EndReason.ACTIVE_TIMEOUT
     with_rtp = streamed[0] + streamed[1] > 0
     is_media = kind == Kind.CALL_MEDIA and (
@@ -209,25 +213,25 @@ def _leg(
     pair = 1 if named in PORT_PAIRS else 0
     ties: list[Tie] = []
     if proto == UDP:
-        ties.append(("socket", str(client), port & ~pair))
+        ties.append(("socket", client, port & ~pair))
         if from_client is None and not relayed:
             # Nobody can say which end is the client: either may be the one whose other flows these are.
-            ties.append(("socket", str(peer), peer_port & ~pair))
+            ties.append(("socket", peer, peer_port & ~pair))
     # A relay's credential may be one password for everybody where nothing says whose service it is.
     shown = tuple(one for one in (ids[ICE:] if named == App.WEBRTC else ids) if one)
     ties += [("id", "", one) for one in shown]
     if goes_on or piece:
         ties.append(("flow", "", flow_id))
     family = FAMILY.get(named, named)
-    ties += source_ties(named, str(client), streams)
+    ties += source_ties(named, client, streams)
     return Leg(
         flow_id=flow_id,
-        host=(int(family), str(client), str(peer) if named in NAMELESS else ""),
+        host=(int(family), client, peer if named in NAMELESS else ""),
         ties=tuple(ties),
         app=app,
         candidates=candidates,
-        client=str(client),
-        peer=str(peer),
+        client=client,
+        peer=peer,
         ports=(port, peer_port),
         is_media=is_media,
         is_evident=decided_by == DecidedBy.EVIDENCE,
@@ -270,14 +274,21 @@ def address(hi: int, lo: int) -> Address:
     return ipaddress.IPv6Address(hi << 64 | lo)
 
 
+@lru_cache(maxsize=MAX_REMEMBERED)
+def _is_private(one: Address) -> bool:
+    """Whether an address is of no public network; ipaddress goes through a list of networks each time."""
+    return one.is_private
+
+
 def is_client(app: App, src: Address, sport: int, dst: Address, dport: int) -> bool | None:
     """Whether the flow's source is the client: the private address of the two, else the end that is no server's port.
 
     None when nobody can say. The first packet does not tell: in a capture that begins inside a call it is the relay's
     as often as not. Of an application without paths between peers it is better than nothing.
     """
-    if src.is_private != dst.is_private:
-        return src.is_private
+    src_is_private, dst_is_private = _is_private(src), _is_private(dst)
+    if src_is_private != dst_is_private:
+        return src_is_private
     ports = RELAY_PORTS.get(app, SERVER_PORTS)
     if (sport in ports) != (dport in ports):
         return dport in ports

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -91,10 +90,11 @@ class OpenCall:
     @property
     def is_one_socket(self) -> bool:
         """Whether the application uses one socket a call, so that an address alone joins nothing."""
-        votes = Counter[bool]()
+        lead = 0
         for leg in self.legs.values():
-            votes[leg.is_one_socket] += sum(leg.packets)
-        return votes[True] > votes[False]
+            packets = leg.packets[0] + leg.packets[1]
+            lead += packets if leg.is_one_socket else -packets
+        return lead > 0
 
     @property
     def order(self) -> tuple[int, int]:

@@ -60,10 +60,10 @@ def quality_of(
     basis = ""
     note = _note(streams, rated, dropped_by_probe=dropped_by_probe, snapped=snapped)
     if not note:
-        worst = min(rated, key=lambda stream: _mos(settings.gloomy, stream))
-        low = round(_mos(settings.gloomy, worst), 2)
+        gloomy = [_mos(settings.gloomy, stream) for stream in rated]
+        low = round(min(gloomy), 2)
         high = round(min(_mos(settings.hopeful, stream) for stream in rated), 2)
-        basis = settings.in_words(worst.clock_hz)
+        basis = settings.in_words(rated[gloomy.index(min(gloomy))].clock_hz)
     return Quality(
         *(_loss(up), _loss(down), _jitter(up), _jitter(down), _far_loss(up), _far_loss(down)), low, high, basis, note
     )

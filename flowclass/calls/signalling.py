@@ -183,7 +183,7 @@ class SignallingStore:
             seen[host] = None
             for one in self._by_host.get(host, ()):
                 found.append(one)
-                todo += self._sharing(one.ids)
+                todo += self._sharing(one.ties)
         return found
 
     def _sharing(self, ties: Iterable[Tie]) -> Iterator[Host]:

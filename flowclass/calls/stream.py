@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 NS_PER_S = 1_000_000_000
@@ -108,22 +109,22 @@ class Stream:
     far_jitter_s: float | None = None
     trips: Trips = NO_TRIPS
 
-    @property
+    @cached_property
     def is_long(self) -> bool:
         """Whether there is enough of it to speak of quality."""
         return self.packets >= LONG_PACKETS and self.last_ns - self.first_ns >= LONG_NS
 
-    @property
+    @cached_property
     def lost(self) -> int:
         """Packets that never came."""
         return max(0, self.expected - self.packets)
 
-    @property
+    @cached_property
     def loss(self) -> float:
         """Share of packets that never came, 0 to 1."""
         return self.lost / self.expected if self.expected else 0.0
 
-    @property
+    @cached_property
     def burst_ratio(self) -> float:
         """Mean length of a burst of loss over that of random loss at this rate (ITU-T G.107 §7.5); 1 without loss."""
         if not self.lost:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from flowclass.apps._fused import APPS, REASONS
 from flowclass.calls.figures import PATH_PACKETS
@@ -20,7 +21,12 @@ NO_ACCESS = ""
 
 
 def app_names(candidates: int) -> list[str]:
-    return [name for number, name in enumerate(APP_NAMES) if candidates >> number & 1]
+    return list(_app_names(candidates))
+
+
+@lru_cache(maxsize=1024)
+def _app_names(candidates: int) -> tuple[str, ...]:
+    return tuple(name for number, name in enumerate(APP_NAMES) if candidates >> number & 1)
 
 
 def evidence(reasons: Iterable[tuple[int, int]]) -> list[str]:
@@ -28,12 +34,17 @@ def evidence(reasons: Iterable[tuple[int, int]]) -> list[str]:
     words: dict[int, int] = {}
     for word, bits in reasons:
         words[word] = words.get(word, 0) | bits
-    return [
+    return [name for word in sorted(words) for name in _reason_names(word, words[word])]
+
+
+@lru_cache(maxsize=1024)
+def _reason_names(word: int, bits: int) -> tuple[str, ...]:
+    """Return the names of one application's evidence: calls differ in little of it."""
+    return tuple(
         f"{APP_NAMES[APPS[word].label]}.{reason.name}"
-        for word in sorted(words)
         for position, reason in enumerate(REASONS[word])
-        if words[word] >> position & 1
-    ]
+        if bits >> position & 1
+    )
 
 
 def access_network(cost: int) -> str:
