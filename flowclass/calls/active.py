@@ -8,7 +8,7 @@ import numpy as np
 
 from flowclass.calls.leg import FAMILY, SERVER_PORTS
 from flowclass.record.packet import IPV4_MAPPED
-from flowclass.record.verdict import App, Kind
+from flowclass.record.verdict import Kind
 
 #: A flow silent for longer is no longer a call in progress (FACTS §3.1: longest normal silence 0.4 s, pings of 1 s).
 SILENT_NS = 10_000_000_000
@@ -62,8 +62,3 @@ def active_clients(hot: Any, body: Any, now_ns: int) -> np.ndarray:
     clients["hi"] = np.where(is_source, flows["src_hi"], flows["dst_hi"])
     clients["lo"] = np.where(is_source, flows["src_lo"], flows["dst_lo"])
     return np.unique(clients)
-
-
-def by_app(clients: np.ndarray) -> np.ndarray:
-    """Return uint64[applications]: how many of CLIENT[k] each has."""
-    return np.bincount(clients["app"], minlength=len(App)).astype(np.uint64)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from flowclass.calls.active import CLIENT
 from flowclass.calls.live import LIVE
 from flowclass.flow.record import FLOW, MEDIA
 from flowclass.flow.sipevents import SIP_EVENT
@@ -17,7 +18,7 @@ from flowclass.record.field import Field, dtype_of
 from flowclass.record.verdict import Kind
 
 #: The arrays of a batch, in the order in which they follow its head.
-ARRAYS = {"flows": FLOW, "verdicts": VERDICT, "media": MEDIA, "events": SIP_EVENT, "live": LIVE}
+ARRAYS = {"flows": FLOW, "verdicts": VERDICT, "media": MEDIA, "events": SIP_EVENT, "live": LIVE, "callers": CLIENT}
 #: Its numbers.
 NUMBERS = (
     Field("now_ns", "i8", "the capture's clock", "ns"),
@@ -26,6 +27,7 @@ NUMBERS = (
     Field("dropped", "u8", "packets that the kernel has dropped so far", "packet"),
     Field("both_ways", "u1", "1 once a flow, of calls or not, had packets both ways"),
     Field("is_snapshot", "u1", "1 where the live rows, even none, are all there are at now_ns"),
+    Field("is_census", "u1", "1 where the callers, even none, are all there are at now_ns"),
 )
 HEAD = dtype_of(
     (
@@ -46,8 +48,9 @@ class Batch:
     media : MEDIA[k], whose ``flow`` points into the flows
     events : SIP_EVENT[e] seen since the batch before
     live : LIVE[m], see ``is_snapshot``
+    callers : CLIENT[c], who has media of a call now, see ``is_census``
     note : a word for the supervisor
-    now_ns, first_ns, last_ns, dropped, both_ways, is_snapshot : see NUMBERS
+    now_ns, first_ns, last_ns, dropped, both_ways, is_snapshot, is_census : see NUMBERS
     """
 
     flows: Any = field(default_factory=partial(np.zeros, 0, ARRAYS["flows"]))
@@ -55,18 +58,20 @@ class Batch:
     media: Any = field(default_factory=partial(np.zeros, 0, ARRAYS["media"]))
     events: Any = field(default_factory=partial(np.zeros, 0, ARRAYS["events"]))
     live: Any = field(default_factory=partial(np.zeros, 0, ARRAYS["live"]))
+    callers: Any = field(default_factory=partial(np.zeros, 0, ARRAYS["callers"]))
     now_ns: int = 0
     first_ns: int = 0
     last_ns: int = 0
     dropped: int = 0
     both_ways: int = 0
     is_snapshot: int = 0
+    is_census: int = 0
     note: str = ""
 
     @property
     def weight(self) -> int:
         """How many flow records take as much memory; 0 where it brings nothing but numbers and a note."""
-        others = int(self.events.nbytes + self.live.nbytes)
+        others = int(self.events.nbytes + self.live.nbytes + self.callers.nbytes)
         return len(self.flows) + -(-others // FLOW.itemsize)
 
     @property

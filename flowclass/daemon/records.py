@@ -39,6 +39,8 @@ class Link:
         self._live: dict[int, tuple[Any, int]] = {}
         self._dropped: dict[int, int] = {}
         self._swept_ns = self._last_ns = 0
+        #: The capture's clock as a worker told last, in ns.
+        self.told_ns = 0
 
     def take(self, number: int, batch: Batch) -> list[Call]:
         """Take a batch of one worker; return the calls that are over by it."""
@@ -46,6 +48,7 @@ class Link:
             first = self.calls.first_ns
             self.calls.first_ns = batch.first_ns if first is None else min(first, batch.first_ns)
         self._last_ns = max(self._last_ns, batch.last_ns)
+        self.told_ns = batch.now_ns
         if batch.dropped > self._dropped.get(number, 0):
             self._dropped[number] = batch.dropped
             self.calls.note_drop(batch.now_ns)
@@ -114,6 +117,8 @@ class Records:
         count = len(batch.flows)
         self.policy.mark(batch.flows)
         calls = self.links[interface].take(number, batch)
+        if batch.is_census:
+            self._totals.now.take((interface, number), batch.callers, batch.now_ns, self.policy.networks_of)
         self.policy.hide(batch.flows)
         for outlet in (self._flows, self._ipfix) if count else ():
             if outlet is not None:
@@ -138,7 +143,9 @@ class Records:
 
     def forget(self, interface: str, number: int) -> None:
         """Do not wait for what this worker has not told: it has died."""
-        self.links[interface].forget(number)
+        link = self.links[interface]
+        link.forget(number)
+        self._totals.now.forget((interface, number), link.told_ns, self.policy.networks_of)
 
     def close(self) -> None:
         """End all calls, write what waits, and finish the files."""

@@ -133,7 +133,6 @@ class Seat:
         pulse["unhanded"] += pulse["handed"] - np.uint64(self._received)
         pulse["handed"] = self._received
         pulse["live_flows"] = 0
-        pulse["active_calls"] = 0
         self._skip = int(stats["packets_read"]) - int(pulse["read_before"])
         if time.monotonic() - self._started_at > SETTLED_S:
             self._pause_s = FIRST_PAUSE_S

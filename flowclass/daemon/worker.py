@@ -9,9 +9,7 @@ import time
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
-
-from flowclass.calls.active import CLIENT, active_clients, by_app
+from flowclass.calls.active import active_clients
 from flowclass.calls.live import snapshot
 from flowclass.capture.block import PacketBlock
 from flowclass.capture.libpcap import LibpcapSource
@@ -88,7 +86,6 @@ class Worker:
         self._first_ns = self._swept_ns = self._counted_ns = self._shown_ns = 0
         self._both_ways = False
         self._recent, self._compared_ns = RecentFlows(), 0
-        self._calling = np.zeros(0, CLIENT)
         self._seen_before, self._dropped_before = 0, 0
 
     def warm(self) -> None:
@@ -169,21 +166,13 @@ class Worker:
         pulse["live_flows"] = meter.live_flows
         if not 0 <= now_ns - self._counted_ns < ACTIVE_NS:
             self._counted_ns = now_ns
-            self._count_calls(now_ns)
+            self._give(callers=active_clients(*meter.live_rows(), now_ns), is_census=1)
         if not 0 <= now_ns - self._compared_ns < DRIFT_NS:
             self._compared_ns = now_ns
             pulse["drift"], pulse["drifted_features"] = self._recent.drift(self._pipeline.model.norms)
             pulse["drift_flows"] = self._recent.count
         while (command := self._inbox.get()) is not None:
             self._obey(command)
-
-    def _count_calls(self, now_ns: int) -> None:
-        """Count the clients that have media of a call, and those that had none before."""
-        calling = active_clients(*self._pipeline.meter.live_rows(), now_ns)
-        started = np.setdiff1d(calling, self._calling, assume_unique=True)
-        self._calling = calling
-        self._pulse["active_calls"] = by_app(calling)
-        self._pulse["started_calls"] += by_app(started)
 
     def _count(self, source: LiveSource) -> None:
         """Ask the kernel what it had to drop."""

@@ -1,4 +1,4 @@
-"""Host module: CallTotals, what the metrics say of calls that ended."""
+"""Host module: CallTotals, what the metrics say of calls."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from flowclass.calls.record import Call
+from flowclass.metrics.callers import Callers
 from flowclass.networks.networkmap import OTHER
 from flowclass.sinks.totals import CONFIDENCE_EDGES
 
@@ -55,11 +56,12 @@ Histograms = dict[tuple[str, ...], Histogram]
 
 
 class CallTotals:
-    """Counters of ended calls, by closed sets of labels; the packet loop feeds it, scrapes read it.
+    """Counters of calls, by closed sets of labels; the packet loop feeds it, scrapes read it.
 
     Attributes
     ----------
-    ended : calls by (application, network, outcome)
+    now : calls in progress
+    ended : calls that ended by (application, network, outcome)
     talk_s : seconds of talk by the same
     media_bytes : IP bytes of media by (application, network, direction)
     confidence : histogram of the labels' confidence by (application,)
@@ -67,6 +69,7 @@ class CallTotals:
     """
 
     def __init__(self) -> None:
+        self.now = Callers()
         self.ended: dict[tuple[str, str, str], int] = defaultdict(int)
         self.talk_s: dict[tuple[str, str, str], float] = defaultdict(float)
         self.media_bytes: dict[tuple[str, str, str], int] = defaultdict(int)

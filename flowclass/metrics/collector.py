@@ -25,8 +25,7 @@ NS_PER_S = 1_000_000_000
 EXPECTED_KIND = {"unknown": "unknown", "other": "not-voip"}
 
 
-#: Applications whose calls are counted, and those with a series from the start: what this is for first of all.
-CALLING = tuple(app for app in App if app not in (App.UNKNOWN, App.OTHER) and app < App.WIREGUARD)
+#: Applications whose calls have a series from the start: what this is for first of all.
 SHOWN = (App.SKYPE, App.TEAMS, App.WHATSAPP, App.VIBER)
 Sample = tuple[tuple[str, ...], float]
 
@@ -51,8 +50,8 @@ def samples(view: View) -> dict[str, list[Sample]]:
         for i, name in enumerate(APP_NAMES)
         if totals[i, Kind.TUNNEL]["flows"]
     ]
-    active, started = view.calls_by_app("active_calls"), view.calls_by_app("started_calls")
     calls = view.calls
+    waited_for = {(app.name.lower(), OTHER.name): 0.0 for app in SHOWN}
     shown = {(app.name.lower(), OTHER.name, str(outcome)): 0.0 for app in SHOWN for outcome in Outcome}
 
     def of_calls(counted: Mapping[Any, float], start: Mapping[Any, float]) -> list[Sample]:
@@ -67,9 +66,6 @@ def samples(view: View) -> dict[str, list[Sample]]:
 
     def by_link(pulse: str, *label: str) -> list[Sample]:
         return [((link.interface, *label), float(health.pulse(pulse, link.interface))) for link in health.links]
-
-    def calling(counts: Mapping[App, int]) -> list[Sample]:
-        return [((app.name.lower(),), float(counts.get(app, 0))) for app in CALLING if app in SHOWN or app in counts]
 
     def by_worker(value: Callable[[WorkerHealth], float]) -> list[Sample]:
         return [((one.interface, str(one.number)), float(value(one))) for one in health.workers]
@@ -108,8 +104,8 @@ def samples(view: View) -> dict[str, list[Sample]]:
         "flowclass_flow_bytes": total("bytes"),
         "flowclass_label_confidence_sum": total("confidence"),
         "flowclass_tunnel_voice_like_seconds": tunnels,
-        "flowclass_calls_active": calling(active),
-        "flowclass_calls_started": calling(started),
+        "flowclass_calls_active": of_calls(calls.now.active, waited_for),
+        "flowclass_calls_started": of_calls(calls.now.started, waited_for),
         "flowclass_calls_ended": of_calls(calls.ended, shown),
         "flowclass_talk_seconds": of_calls(calls.talk_s, shown),
         "flowclass_media_bytes": of_calls(calls.media_bytes, {}),

@@ -11,7 +11,6 @@ from flowclass.metrics.calls import CallTotals
 from flowclass.metrics.row import Row, summed
 from flowclass.model.bundle import ModelBundle
 from flowclass.networks.prefixfile import Network
-from flowclass.record.verdict import App
 
 
 @dataclass
@@ -120,9 +119,3 @@ class View:
     def account(self) -> tuple[np.void, np.ndarray]:
         """Return STATS and TOTAL[applications, kinds] over all workers."""
         return summed([worker.row for worker in self.health.workers])
-
-    def calls_by_app(self, name: str) -> dict[App, int]:
-        """Return a count of PULSE by application: ``active_calls`` or ``started_calls``."""
-        rows = (worker.row.pulse[name][0].astype(int) for worker in self.health.workers)
-        counts = sum(rows, start=np.zeros(len(App), int))
-        return {app: int(counts[app]) for app in App if counts[app]}

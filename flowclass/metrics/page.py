@@ -62,7 +62,9 @@ class StatusPage:
 
     def _calls(self) -> list[tuple[str, ...]]:
         """Return application, calls now, calls ended and their minutes, the most first."""
-        active = {app.name.lower(): count for app, count in self._view.calls_by_app("active_calls").items()}
+        active: dict[str, int] = defaultdict(int)
+        for (app, _), count in self._view.calls.now.active.items():
+            active[app] += count
         ended: dict[str, int] = defaultdict(int)
         talk_s: dict[str, float] = defaultdict(float)
         # Copies first: the records' thread may add a series meanwhile.
@@ -70,8 +72,9 @@ class StatusPage:
             ended[app] += count
         for (app, _, _), seconds in dict(self._view.calls.talk_s).items():
             talk_s[app] += seconds
-        names = sorted({*active, *ended}, key=lambda app: (-active.get(app, 0), -ended[app], app))
-        return [(app, f"{active.get(app, 0):,}", f"{ended[app]:,}", f"{talk_s[app] / 60:,.1f}") for app in names]
+        calling = {app for app, count in active.items() if count}
+        names = sorted(calling | set(ended), key=lambda app: (-active[app], -ended[app], app))
+        return [(app, f"{active[app]:,}", f"{ended[app]:,}", f"{talk_s[app] / 60:,.1f}") for app in names]
 
 
 def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:

@@ -39,8 +39,6 @@ PULSE_FIELDS = (
     Field("live_flows", "u8", "flows in the table", "flow"),
     Field("handed", "u8", "flow records given to the supervisor", "record"),
     Field("unhanded", "u8", "flow records that it did not take in time", "record"),
-    Field("active_calls", "u4", "calls in progress by App", shape=(len(App),)),
-    Field("started_calls", "u8", "calls whose media has begun by App", shape=(len(App),)),
     Field("drift", "f8", "mean population stability index of recent flows' features"),
     Field("drifted_features", "u4", "features whose index is above DRIFTED"),
     Field("drift_flows", "u4", "recent flows that were compared", "flow"),

@@ -66,6 +66,13 @@ class Enrichment:
         """The networks' names by number."""
         return tuple(network.name for network in self.networks)
 
+    def networks_of(self, clients: Any) -> list[str] | None:
+        """Return the names of the networks of addresses (fields ``hi`` and ``lo``), None without a prefix file."""
+        if self._map is None:
+            return None
+        names = self.names
+        return [names[number] for number in self._map.find_address(clients["hi"], clients["lo"]).tolist()]
+
     def mark(self, flows: Any) -> None:
         """Set ``network``, ``client``, ``country`` and ``asn`` of FLOW[n], to nothing where there is no file."""
         for name in ("network", "client", "country", "asn"):

@@ -82,6 +82,10 @@ class RecordPolicy:
             return None
         return self.enrichment.names[number]
 
+    def networks_of(self, clients: Any) -> list[str] | None:
+        """Return the names of the networks of CLIENT[n] by their addresses, None without a prefix file."""
+        return None if self.enrichment is None else self.enrichment.networks_of(clients)
+
     def mark(self, flows: Any) -> None:
         """Set networks, countries and AS of FLOW[n]: before calls are made of them."""
         if self.enrichment is not None:

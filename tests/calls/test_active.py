@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
+from collections import Counter
 from typing import Any
 
 import numpy as np
 import pytest
 
-from flowclass.calls.active import SILENT_NS, active_clients, by_app, is_private
+from flowclass.calls.active import SILENT_NS, active_clients, is_private
 from flowclass.flow.rows import BODY, HOT
 from flowclass.record.packet import IPV4_MAPPED
 from flowclass.record.verdict import App, Kind
@@ -53,8 +54,7 @@ def table(*flows: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
     ],
 )
 def test_active_calls(flows: list[dict[str, Any]], wanted: dict[App, int]) -> None:
-    counts = by_app(active_clients(*table(*flows), NOW))
-    assert {App(app): counts[app] for app in np.flatnonzero(counts)} == wanted
+    assert Counter(App(app) for app in active_clients(*table(*flows), NOW)["app"].tolist()) == wanted
 
 
 @pytest.mark.parametrize(

@@ -122,9 +122,9 @@ def test_calls_are_counted_while_they_last_and_written_when_they_end(veth: Wire,
     with Running(veth.far, tmp_path, "--config", str(config), "--calls", str(calls)) as service:
         replay = threading.Thread(target=veth.replay, args=(WHATSAPP_CALL, "--multiplier", "4"))
         replay.start()
-        service.await_metric('flowclass_calls_active{app="whatsapp"}', 1)
+        service.await_metric('flowclass_calls_active{app="whatsapp",network="other"}', 1)
         replay.join()
-        service.await_metric('flowclass_calls_active{app="whatsapp"}', 0)
+        service.await_metric('flowclass_calls_active{app="whatsapp",network="other"}', 0)
         service.await_metric('flowclass_calls_ended_total{app="whatsapp",network="other",outcome="answered"}', 1)
         assert service.metric('flowclass_call_talk_seconds_count{app="whatsapp"}') == 1
         assert service.metric('flowclass_records_written_total{sink="calls"}') == 1

@@ -15,6 +15,7 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
+from flowclass.calls.active import CLIENT
 from flowclass.errors import UsageError
 from flowclass.metrics.catalog import METRICS
 from flowclass.metrics.health import Health, LinkHealth, SinkHealth, View, WorkerHealth
@@ -37,13 +38,14 @@ def view() -> View:
     rows[0].totals[App.VIBER, Kind.CALL_MEDIA]["flows"] = 3
     tunnels = rows[1].totals[App.WIREGUARD, Kind.TUNNEL]
     tunnels["flows"], tunnels["voice_like_s"] = 1, 40
-    rows[0].pulse["started_calls"][0, App.VIBER] = rows[1].pulse["started_calls"][0, App.VIBER] = 1
-    rows[0].pulse["active_calls"][0, App.VIBER] = 2
     rows[1].pulse["drift"] = 0.5
     rows[0].pulse["live_flows"], rows[1].pulse["live_flows"] = 1, 3
     workers = [WorkerHealth("eth7", number, row) for number, row in enumerate(rows)]
     health = Health([LinkHealth("eth7", up=True)], workers, [SinkHealth("jsonl", written=9)])
-    return View(health, 100, replace(small_bundle(), name="pack", manifest={"trained": "1970-01-02"}))
+    view = View(health, 100, replace(small_bundle(), name="pack", manifest={"trained": "1970-01-02"}))
+    callers = np.array([(App.VIBER, 0, 1), (App.VIBER, 0, 2)], CLIENT)
+    view.calls.now.take("eth7", callers, 1, lambda clients: ["mobile"] * len(clients))
+    return view
 
 
 @pytest.fixture
@@ -82,7 +84,7 @@ def test_metrics_hold_each_family_of_the_catalogue_and_the_counts(server: Metric
     assert samples["flowclass_tunnel_voice_like_seconds_total", "wireguard"] == 40
     assert samples["flowclass_records_written_total", "jsonl"] == 9
     assert samples["flowclass_flows_active",] == 4
-    assert samples["flowclass_calls_started_total", "viber"] == 2
+    assert samples["flowclass_calls_started_total", "viber", "mobile"] == 2
     assert samples["flowclass_drift_score", "eth7", "1"] == 0.5
     assert samples["flowclass_model_trained_timestamp_seconds",] == 86_400
 

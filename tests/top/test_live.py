@@ -62,7 +62,7 @@ def test_one_screen__has_the_calls_of_the_wire(tmp_path: Path, capsys: pytest.Ca
     with wire() as link:
         service = Running(link.far, tmp_path, "--flows", str(tmp_path / "flows.jsonl"))
         link.replay(CAPTURE, "--multiplier=40")
-        service.await_metric('flowclass_calls_active{app="viber"}', 2.0)
+        service.await_metric('flowclass_calls_active{app="viber",network="other"}', 2.0)
         assert main(["top", "--once", "--interval", "0.2", "--url", f"http://127.0.0.1:{service.port}/"]) == 0
         service.stop()
     out = capsys.readouterr().out
