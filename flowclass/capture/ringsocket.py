@@ -12,9 +12,9 @@ import socket
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from flowclass.capture.bpf import FilterError, compile_filter
+from flowclass.capture.device import INTERFACES
 from flowclass.capture.index_ring import TAG_BYTES
 from flowclass.capture.steer import Instruction, steering
 from flowclass.errors import CaptureError, UsageError
@@ -45,7 +45,6 @@ LONGEST_FRAME = 65_535
 BPF_RET = 0x06
 #: Accepts nothing.
 SHUT: tuple[Instruction, ...] = ((BPF_RET, 0, 0, 0),)
-INTERFACES = Path("/sys/class/net")
 _VLAN = re.compile(r"\bvlan\b")
 
 

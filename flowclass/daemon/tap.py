@@ -10,8 +10,9 @@ import socket
 import time
 from collections.abc import Callable
 
+from flowclass.capture.device import INTERFACES
 from flowclass.capture.libpcap import LibpcapSource
-from flowclass.capture.ringsocket import INTERFACES, RingSettings, admit, is_up, linktype_of, open_rings
+from flowclass.capture.ringsocket import RingSettings, admit, is_up, linktype_of, open_rings
 from flowclass.daemon.order import Command
 from flowclass.errors import CaptureError
 from flowclass.metrics.health import LinkHealth
@@ -69,7 +70,7 @@ class Tap:
         """Let packets in."""
         for ring in self._rings:
             admit(ring, self.settings)
-        self.health.up = True
+        self.health.begin()
 
     def command(self, number: int, sequence: int = 0, skip: int = 0) -> Command:
         """Return the command to read a worker's share, from where the worker before stopped."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from flowclass.capture.device import device_losses
 from flowclass.metrics.calls import CallTotals
 from flowclass.metrics.row import Row, summed
 from flowclass.model.bundle import ModelBundle
@@ -40,11 +41,27 @@ class SinkHealth:
 
 @dataclass
 class LinkHealth:
-    """An interface: whether packets can be read from it, and how often it was opened again."""
+    """An interface: whether packets can be read from it, and how often it was opened again.
+
+    Attributes
+    ----------
+    lost_before : what its device had lost before packets were let in
+    """
 
     interface: str
     up: bool = False
     restarts: int = 0
+    lost_before: int = 0
+
+    def begin(self) -> None:
+        """Packets are let in now."""
+        self.up = True
+        self.lost_before = device_losses(self.interface)
+
+    @property
+    def device_lost(self) -> int:
+        """Packets that the device has lost since then."""
+        return max(0, device_losses(self.interface) - self.lost_before)
 
 
 @dataclass
