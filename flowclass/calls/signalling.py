@@ -183,6 +183,7 @@ class SignallingStore:
             seen[host] = None
             for one in self._by_host.get(host, ()):
                 found.append(one)
+                # `_hosts_of` knows ids alone, so that of its ties no others count.
                 todo += self._sharing(one.ties)
         return found
 

@@ -39,8 +39,6 @@ class Link:
         self._live: dict[int, tuple[Any, int]] = {}
         self._dropped: dict[int, int] = {}
         self._swept_ns = self._last_ns = 0
-        #: The capture's clock as a worker told last, in ns.
-        self.told_ns = 0
 
     def take(self, number: int, batch: Batch) -> list[Call]:
         """Take a batch of one worker; return the calls that are over by it."""
@@ -48,7 +46,6 @@ class Link:
             first = self.calls.first_ns
             self.calls.first_ns = batch.first_ns if first is None else min(first, batch.first_ns)
         self._last_ns = max(self._last_ns, batch.last_ns)
-        self.told_ns = batch.now_ns
         if batch.dropped > self._dropped.get(number, 0):
             self._dropped[number] = batch.dropped
             self.calls.note_drop(batch.now_ns)
@@ -143,9 +140,8 @@ class Records:
 
     def forget(self, interface: str, number: int) -> None:
         """Do not wait for what this worker has not told: it has died."""
-        link = self.links[interface]
-        link.forget(number)
-        self._totals.now.forget((interface, number), link.told_ns, self.policy.networks_of)
+        self.links[interface].forget(number)
+        self._totals.now.forget((interface, number), self.policy.networks_of)
 
     def close(self) -> None:
         """End all calls, write what waits, and finish the files."""

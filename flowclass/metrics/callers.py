@@ -35,9 +35,11 @@ class Callers:
         self.started: dict[tuple[str, str], int] = {}
         self._told: dict[Hashable, np.ndarray] = {}
         self._held: list[tuple[int, np.ndarray]] = []
+        self._now_ns = 0
 
     def take(self, worker: Hashable, callers: np.ndarray, now_ns: int, name: Namer) -> None:
         """Take CLIENT[k], all clients that a worker sees at ``now_ns`` of the capture's clock."""
+        self._now_ns = now_ns
         self._held = [(until_ns, held) for until_ns, held in self._held if 0 <= until_ns - now_ns <= HELD_NS]
         before = _together([*self._told.values(), *(held for _, held in self._held)])
         self._told[worker] = callers
@@ -47,9 +49,9 @@ class Callers:
         self.started = dict(started)
         self._recount(name)
 
-    def forget(self, worker: Hashable, now_ns: int, name: Namer) -> None:
+    def forget(self, worker: Hashable, name: Namer) -> None:
         """The worker has died: its clients are not seen, but they are not new either when its successor sees them."""
-        self._held.append((now_ns + HELD_NS, self._told.pop(worker, np.zeros(0, CLIENT))))
+        self._held.append((self._now_ns + HELD_NS, self._told.pop(worker, np.zeros(0, CLIENT))))
         self._recount(name)
 
     def _recount(self, name: Namer) -> None:

@@ -77,7 +77,7 @@ class NetworkMap:
 
     def find_address(self, hi: Any, lo: Any) -> np.ndarray:
         """Return uint16[n], the networks of addresses (two words) by the rows that ask for no VLAN and no TEID."""
-        return self._plain.find(np.ascontiguousarray(hi), np.ascontiguousarray(lo))
+        return self._plain.find(hi, lo)
 
     def find(self, hi: Any, lo: Any, flows: Any) -> np.ndarray:
         """Return uint16[n], the network of one address (two words) of each of FLOW[n]."""

@@ -53,7 +53,7 @@ def test_clients_are_counted_by_network() -> None:
 def test_successor_of_a_dead_worker_finds_no_new_callers() -> None:
     callers = Callers()
     callers.take(0, clients(1, 2), S, nameless)
-    callers.forget(0, S, nameless)
+    callers.forget(0, nameless)
     assert callers.active == {VIBER: 0}
     callers.take(0, clients(), 5 * S, nameless)
     callers.take(0, clients(1, 2, 3), 9 * S, nameless)
@@ -63,6 +63,6 @@ def test_successor_of_a_dead_worker_finds_no_new_callers() -> None:
 def test_dead_worker_is_forgotten_in_time() -> None:
     callers = Callers()
     callers.take(0, clients(1), S, nameless)
-    callers.forget(0, S, nameless)
+    callers.forget(0, nameless)
     callers.take(0, clients(1), S + HELD_NS + 1, nameless)
     assert callers.started == {VIBER: 2}
