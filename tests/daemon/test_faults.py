@@ -107,6 +107,20 @@ def test_a_worker_killed_under_load_is_replaced_and_takes_only_its_flows_along(v
         assert sum(flow["packets"] for flow in records(flows)) + lost_packets == read
 
 
+def test_calls_that_outlive_their_workers_do_not_start_again(veth: Wire, tmp_path: Path) -> None:
+    active, started = (f'flowclass_calls_{name}{{app="viber",network="other"}}' for name in ("active", "started_total"))
+    with Running(veth.far, tmp_path, "--config", str(settings(tmp_path, *WORKERS))) as service:
+        load = Load(veth, 120, mbps=8)
+        service.await_metric(active, 2)
+        for pid in service.workers():
+            os.kill(pid, signal.SIGKILL)
+        until("successors", lambda: of_worker(service, veth, "restarts_total") == 2)
+        service.await_metric(active, 0)
+        service.await_metric(active, 2)
+        assert service.metric(started) == 2
+        load.kill()
+
+
 def test_a_stop_of_all_processes_at_once_loses_nothing(veth: Wire, tmp_path: Path) -> None:
     flows = tmp_path / "flows.jsonl"
     config = settings(tmp_path, *WORKERS)
