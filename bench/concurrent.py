@@ -23,7 +23,7 @@ from statistics import median
 from bench.workloads import calls, catalog
 
 LIMIT_BYTES = 2 << 30
-#: Of media each way: quality is stated from two seconds on (calls.stream), and frames come with jitter.
+#: Of media each way: quality is stated from two seconds on (calls.streams), and frames come with jitter.
 MEDIA_S = 2.3
 BYTES_PER_KIB, MIB = 1024, 1 << 20
 NS_PER_S, US_PER_S = 1e9, 1e6

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from flowclass.calls.leg import FAMILY, SERVER_PORTS
+from flowclass.calls.ends import SERVER_PORTS
+from flowclass.calls.leg import FAMILY
 from flowclass.record.packet import IPV4_MAPPED
 from flowclass.record.verdict import Kind
 

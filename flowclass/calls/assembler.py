@@ -9,14 +9,16 @@ a call is given out once nothing more can belong to it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from typing import Any
 
-from flowclass.calls.describe import call_record
+from flowclass.calls.describe import EndedCall, call_records
 from flowclass.calls.dialog import Dialog, Dialogs
 from flowclass.calls.emodel import QualitySettings
 from flowclass.calls.episodes import episodes
 from flowclass.calls.joining import CallIndex
-from flowclass.calls.leg import Leg, legs_of
+from flowclass.calls.leg import Leg
+from flowclass.calls.legs import legs_of
 from flowclass.calls.live import LiveFlows
 from flowclass.calls.opencall import JOIN_GAP_NS, OpenCall, extent
 from flowclass.calls.record import Call
@@ -29,6 +31,8 @@ from flowclass.record.verdict import App
 NS_PER_S = 1_000_000_000
 #: Calls held at once; beyond it the one that ended first is given out early.
 MAX_CALLS = 131_072
+#: Records made at once when the capture ends.
+RECORDS_AT_ONCE = 1024
 
 
 class Assembler:
@@ -170,12 +174,13 @@ class Assembler:
         ]
         silent = list(self._dialogs.over(now_ns, self._hold_ns + self._active_ns))
         live = None if table is None else self._live(table, over, clusters, silent)
-        given = [self._give(call, None) for call in self._open.complete(over, live)]
+        ended = [self._end(call) for call in self._open.complete(over, live)]
         excess = len(self._open) - MAX_CALLS
         if excess > 0:
             first = sorted(self._open, key=lambda call: call.media[1])[:excess]
             self.early += excess
-            given += [self._give(call, None) for call in first]
+            ended += [self._end(call) for call in first]
+        given = self._records(ended, None)
         given += self._attempts(clusters, live, None)
         given += self._unheard(silent, live, None)
         # Last: the clusters above must not be of what is forgotten.
@@ -185,12 +190,14 @@ class Assembler:
     def drain(self, now_ns: int) -> Iterator[Call]:
         """Yield all calls, the first to begin first, then the attempts: the capture ended at ``now_ns``.
 
-        One at a time, because all that were in progress end here: 100,000 records at once would fill a gigabyte.
+        RECORDS_AT_ONCE are made at a time, because all that were in progress end here: 100,000 at once would fill a
+        gigabyte.
         """
         for call in self._open:
             self._waiting.attach(call)
-        for call in self._open.complete(list(self._open), None):
-            yield self._give(call, now_ns)
+        complete = self._open.complete(list(self._open), None)
+        while ended := [self._end(call) for call in islice(complete, RECORDS_AT_ONCE)]:
+            yield from self._records(ended, now_ns)
         yield from self._attempts(list(self._waiting.clusters()), None, now_ns)
         yield from self._unheard(self._dialogs.unused(), None, now_ns)
 
@@ -211,7 +218,8 @@ class Assembler:
         sockets = {tie[1] for tie in ties if tie[0] == "socket"}
         return LiveFlows(*table, {host[1] for host in hosts} | sockets | given, ties)
 
-    def _give(self, call: OpenCall, end_ns: int | None) -> Call:
+    def _end(self, call: OpenCall) -> EndedCall:
+        """Take a call out: nothing more will come to it."""
         self._waiting.attach(call)
         self._open.remove(call)
         self.ended += 1
@@ -219,7 +227,10 @@ class Assembler:
         found = [dialog for dialog in map(self._dialogs.get, call.dialogs) if dialog is not None]
         for dialog in found:
             self._dialogs.remove(dialog)
-        return call_record(call, self._scene, end_ns, SETUP_NS, min(found, key=lambda one: one.first_ns, default=None))
+        return EndedCall.of(call, min(found, key=lambda one: one.first_ns, default=None))
+
+    def _records(self, ended: list[EndedCall], end_ns: int | None) -> list[Call]:
+        return call_records(ended, self._scene, end_ns, SETUP_NS)
 
     def _attempts(self, clusters: list[list[Signalling]], live: LiveFlows | None, end_ns: int | None) -> Iterator[Call]:
         """Yield the records of attempts: signalling that no call with media has taken."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from flowclass.calls.leg import address
+from flowclass.calls.ends import address
 from flowclass.calls.ties import Tie
 from flowclass.flow.sipevents import Method
 

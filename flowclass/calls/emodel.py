@@ -3,6 +3,8 @@
 A probe in the path cannot know the codec, the jitter buffer or what happens beyond it. So it states two figures, from a
 hopeful and a gloomy set of `Assumptions`, and the truth of a call that meets them lies between. The recovered clock
 chooses the scale: 8 kHz narrowband, up to 32 kHz wideband, above that fullband.
+
+The model itself takes numbers or arrays of them: the streams of all calls that end together are rated at once.
 """
 
 from __future__ import annotations
@@ -10,7 +12,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
-from math import log2
+from typing import Any
+
+import numpy as np
 
 from flowclass.errors import UsageError
 
@@ -25,17 +29,20 @@ class Scale:
     best : R of a perfect line (G.107 default 93.2; G.107.1 and G.107.2 defaults)
     loss_ceiling : what Ie,eff tends to under total loss
     stretch : R is divided by this before it becomes a MOS
+    top_hz : largest clock rate that it is for
     """
 
     name: str
     best: float
     loss_ceiling: float
     stretch: float
+    top_hz: float
 
 
-NARROWBAND = Scale("narrowband", 93.2, 95.0, 1.0)
-WIDEBAND = Scale("wideband", 129.0, 95.0, 1.29)
-FULLBAND = Scale("fullband", 148.0, 132.0, 1.48)
+NARROWBAND = Scale("narrowband", 93.2, 95.0, 1.0, 8000)
+WIDEBAND = Scale("wideband", 129.0, 95.0, 1.29, 32_000)
+FULLBAND = Scale("fullband", 148.0, 132.0, 1.48, float("inf"))
+SCALES = (NARROWBAND, WIDEBAND, FULLBAND)
 #: The model was fitted to short bursts (G.107 §7.5 speaks of 1 to 2, G.113 of a few); an outage is no longer burst.
 LARGEST_BURST_RATIO = 8.0
 
@@ -183,58 +190,59 @@ def _words(settings: QualitySettings, band: Scale) -> str:
 
 def scale_of(clock_hz: float) -> Scale:
     """Return the form of the model that fits a clock rate."""
-    if clock_hz <= 8000:
-        return NARROWBAND
-    return WIDEBAND if clock_hz <= 32_000 else FULLBAND
+    return next(scale for scale in SCALES if clock_hz <= scale.top_hz)
 
 
-def delay_impairment(delay_ms: float) -> float:
+def delay_impairment(delay_ms: Any) -> Any:
     """Return Idd of a one-way delay (G.107 §7.4, default sensitivity).
 
     Examples
     --------
-    >>> delay_impairment(100.0), round(delay_impairment(400.0), 1)
-    (0.0, 24.0)
+    >>> delay_impairment(np.array([50.0, 100.0, 400.0])).round().tolist()
+    [0.0, 0.0, 24.0]
     """
-    if delay_ms <= 100.0:
-        return 0.0
-    x = log2(delay_ms / 100.0)
-    return float(25.0 * ((1 + x**6) ** (1 / 6) - 3.0 * (1 + (x / 3) ** 6) ** (1 / 6) + 2.0))
+    # Idd is 0 up to 100 ms, and the curve begins there with 0.
+    x = np.log2(np.maximum(delay_ms, 100.0) / 100.0)
+    return 25.0 * ((1 + x**6) ** (1 / 6) - 3.0 * (1 + (x / 3) ** 6) ** (1 / 6) + 2.0)
 
 
-def loss_impairment(scale: Scale, ie: float, bpl: float, loss: float, burst_ratio: float) -> float:
+def loss_impairment(scale: Scale, ie: float, bpl: float, loss: Any, burst_ratio: Any) -> Any:
     """Return Ie,eff (G.107 §7.5; G.107.1 §7.5): ``loss`` is a share from 0 to 1, ``burst_ratio`` 1 for random loss."""
     percent = 100.0 * loss
     return ie + (scale.loss_ceiling - ie) * percent / (percent / burst_ratio + bpl)
 
 
-def mos_of(rating: float) -> float:
+def mos_of(rating: Any) -> Any:
     """Return the MOS of a rating R on the narrowband scale (G.107 Annex B), 1 to 4.5.
 
     Examples
     --------
-    >>> round(mos_of(93.2), 2), round(mos_of(50.0), 2), mos_of(-3.0)
-    (4.41, 2.58, 1.0)
+    >>> mos_of(np.array([93.2, 50.0, -3.0, 120.0])).round(2).tolist()
+    [4.41, 2.58, 1.0, 4.5]
     """
-    if rating <= 0.0:
-        return 1.0
-    if rating >= 100.0:
-        return 4.5
-    return max(1.0, 1.0 + 0.035 * rating + rating * (rating - 60.0) * (100.0 - rating) * 7e-6)
+    # The cubic gives 1 at 0 and 4.5 at 100.
+    rating = np.clip(rating, 0.0, 100.0)
+    return np.maximum(1.0, 1.0 + 0.035 * rating + rating * (rating - 60.0) * (100.0 - rating) * 7e-6)
 
 
-def estimate(
-    assumed: Assumptions, clock_hz: float, loss: float, burst_ratio: float, jitter_ms: float, frame_ms: float
-) -> float:
-    """Return the MOS of one direction under some assumptions."""
-    scale = scale_of(clock_hz)
-    whole_loss = 1.0 - (1.0 - loss) * (1.0 - min(1.0, loss * assumed.unseen_loss))
+def estimate(assumed: Assumptions, clock_hz: Any, loss: Any, burst_ratio: Any, jitter_ms: Any, frame_ms: Any) -> Any:
+    """Return float64[n]: the MOS of n directions under some assumptions, of float64[n] each."""
+    mos = np.empty(len(clock_hz))
+    bands = np.searchsorted([scale.top_hz for scale in SCALES], clock_hz)
+    for band, scale in enumerate(SCALES):
+        mine = np.flatnonzero(bands == band)
+        mos[mine] = _estimate(assumed, scale, loss[mine], burst_ratio[mine], jitter_ms[mine], frame_ms[mine])
+    return mos
+
+
+def _estimate(assumed: Assumptions, scale: Scale, loss: Any, burst_ratio: Any, jitter_ms: Any, frame_ms: Any) -> Any:
+    whole_loss = 1.0 - (1.0 - loss) * (1.0 - np.minimum(1.0, loss * assumed.unseen_loss))
     delay_ms = assumed.delay_ms + frame_ms + assumed.buffer_jitters * jitter_ms
     impairment = loss_impairment(
         scale,
         assumed.ie(scale),
         assumed.bpl(scale),
         whole_loss,
-        min(max(1.0, burst_ratio), LARGEST_BURST_RATIO),
+        np.clip(burst_ratio, 1.0, LARGEST_BURST_RATIO),
     )
     return mos_of((scale.best - delay_impairment(delay_ms) - impairment) / scale.stretch)

@@ -6,20 +6,36 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from flowclass.calls.codec import codec_guess
+from flowclass.calls.columns import known, rounded
 from flowclass.calls.leg import Leg, Span
 from flowclass.calls.quality import Quality
-from flowclass.calls.stream import NO_TRIPS, Stream, Trips
+from flowclass.calls.source import KINDS
+from flowclass.calls.streams import DOWN, UP, Stream, Streams
+from flowclass.calls.trips import Trips, together
 
 NS_PER_S = 1_000_000_000
 #: Packets a flow must have carried to count for the call's path: ICE tries many, one is used.
 PATH_PACKETS = 10
+WAYS = ((UP, "up"), (DOWN, "down"))
+#: Digits of the figures of streams that are not of DIGITS.
+BURST_DIGITS = FRAME_DIGITS = 3
+#: A stream as its call's record has it.
+StreamRecord = dict[str, Any]
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Sides:
-    """What a leg carried, as (up, down) of the call's client."""
+    """What a leg carried, as (up, down) of the call's client.
 
+    Attributes
+    ----------
+    up : direction of the flow that leads away from the call's client
+    """
+
+    up: int
     media: tuple[Span | None, Span | None]
     packets: tuple[int, int]
     bytes: tuple[int, int]
@@ -31,9 +47,15 @@ class Sides:
     def of(cls, leg: Leg, *, turned: bool) -> Sides:
         """Return a leg's, ``turned`` where its client is the call's other end."""
         if not turned:
-            return cls(leg.media, leg.packets, leg.bytes, leg.cost, leg.trips, leg.gaps_ns)
+            return cls(leg.up, leg.media, leg.packets, leg.bytes, leg.cost, leg.trips, leg.gaps_ns)
         return cls(
-            leg.media[::-1], leg.packets[::-1], leg.bytes[::-1], leg.cost[::-1], leg.trips[::-1], leg.gaps_ns[::-1]
+            1 - leg.up,
+            leg.media[::-1],
+            leg.packets[::-1],
+            leg.bytes[::-1],
+            leg.cost[::-1],
+            leg.trips[::-1],
+            leg.gaps_ns[::-1],
         )
 
 
@@ -59,13 +81,8 @@ def figures(quality: Quality, legs: Sequence[Leg], sides: Sequence[Sides], strea
 def _round_trips(sides: Sequence[Sides], streams: Sequence[Stream]) -> dict[str, float | None]:
     """Return the columns of round trips: STUN's of the media flows, and those of RTCP about the streams."""
     found: dict[str, float | None] = {}
-    for way, name in enumerate(("up", "down")):
-        trips = NO_TRIPS
-        for side in sides:
-            trips += side.trips[way]
-        for stream in streams:
-            if stream.direction == name:
-                trips += stream.trips
+    for way, name in WAYS:
+        trips = together([side.trips[way] for side in sides] + [one.trips for one in streams if one.way == way])
         found[f"rtt_{name}"] = _rounded(trips.mean_s)
         found[f"rtt_min_{name}"] = _rounded(trips.least_s)
     return found
@@ -78,7 +95,7 @@ def _pauses(flows: Sequence[tuple[Leg, Sides]]) -> dict[str, float | None]:
         return found
     leg, side = max(flows, key=lambda flow: sum(flow[1].packets))
     length_s = (leg.last_ns - leg.first_ns) / NS_PER_S
-    for way, name in enumerate(("up", "down")):
+    for way, name in WAYS:
         if side.packets[way] >= PATH_PACKETS and length_s > 0:
             found[f"gap_{name}"] = _rounded(side.gaps_ns[way] / NS_PER_S)
             found[f"rate_{name}"] = _rounded(side.packets[way] / length_s)
@@ -89,25 +106,29 @@ def _rounded(value: float | None) -> float | None:
     return None if value is None else round(value, 6)
 
 
-def shown(stream: Stream) -> dict[str, Any]:
-    """Return a stream as the record has it."""
-    return {
-        "ssrc": stream.ssrc,
-        "direction": stream.direction,
-        "kind": stream.kind,
-        "payload_type": stream.payload_type,
-        "codec_guess": codec_guess(stream.payload_type, stream.clock_hz, stream.kind),
-        "clock_hz": stream.clock_hz,
-        "packets": stream.packets,
-        "lost": stream.lost,
-        "loss": round(stream.loss, 6),
-        "burst_ratio": round(stream.burst_ratio, 3),
-        "jitter_s": _rounded(stream.jitter_s),
-        "jitter_max_s": _rounded(stream.jitter_max_s),
-        "reordered": stream.reordered,
-        "duplicates": stream.duplicates,
-        "frame_ms": round(stream.frame_ms, 3),
-        "far_loss": _rounded(stream.far_loss),
-        "far_jitter_s": _rounded(stream.far_jitter_s),
-        "rtt_s": _rounded(stream.trips.mean_s),
+def shown(streams: Streams) -> list[StreamRecord]:
+    """Return streams as their calls' records have them."""
+    kinds = [KINDS[kind] for kind in streams.kind.tolist()]
+    types, clocks = streams.payload_type.tolist(), streams.clock_hz.tolist()
+    trips = np.where(streams.trips > 0, streams.trips, np.nan)
+    columns: dict[str, Sequence[Any]] = {
+        "ssrc": streams.ssrc.tolist(),
+        "direction": [WAYS[way][1] for way in streams.way.tolist()],
+        "kind": kinds,
+        "payload_type": types,
+        "codec_guess": list(map(codec_guess, types, clocks, kinds)),
+        "clock_hz": clocks,
+        "packets": streams.packets.tolist(),
+        "lost": streams.lost.tolist(),
+        "loss": known(rounded(streams.loss)),
+        "burst_ratio": known(rounded(streams.burst_ratio, BURST_DIGITS)),
+        "jitter_s": known(rounded(streams.jitter_s)),
+        "jitter_max_s": known(rounded(streams.jitter_max_s)),
+        "reordered": streams.reordered.tolist(),
+        "duplicates": streams.duplicates.tolist(),
+        "frame_ms": known(rounded(streams.frame_ms, FRAME_DIGITS)),
+        "far_loss": known(rounded(streams.far_loss)),
+        "far_jitter_s": known(rounded(streams.far_jitter_s)),
+        "rtt_s": known(rounded(streams.trip_sum_ns / trips / NS_PER_S)),
     }
+    return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]

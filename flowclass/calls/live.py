@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from flowclass.calls.leg import FAMILY, PORT_PAIRS, Host, address
+from flowclass.calls.ends import address
+from flowclass.calls.leg import FAMILY, PORT_PAIRS, Host
 from flowclass.calls.ties import Tie
 from flowclass.flow.rows import BODY_FIELDS, HOT_FIELDS
 from flowclass.record.field import dtype_of

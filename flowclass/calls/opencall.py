@@ -7,11 +7,10 @@ from typing import TypeVar
 
 from flowclass.calls.leg import Host, Leg, Span
 from flowclass.calls.signalling import Signalling
-from flowclass.calls.stream import PLACES, kind_of
+from flowclass.calls.source import AUDIO
 from flowclass.calls.ties import Tie
 
 _Key = TypeVar("_Key")
-_DIRECTION, _FIRST, _LAST = PLACES["direction"], PLACES["first_ns"], PLACES["last_ns"]
 NS_PER_S = 1_000_000_000
 #: Media that is silent for longer belongs to the next call (FACTS §3.1: 8 to 10 s).
 JOIN_GAP_NS = 10 * NS_PER_S
@@ -54,7 +53,7 @@ class OpenCall:
         before = self.legs.get(leg.number)
         if before is not None:
             leg.bytes = (leg.bytes[0] + before.bytes[0], leg.bytes[1] + before.bytes[1])
-            if not leg.streams:
+            if not leg.sources:
                 leg.packets = (leg.packets[0] + before.packets[0], leg.packets[1] + before.packets[1])
             leg.media = (span(before.media[0], leg.media[0]), span(before.media[1], leg.media[1]))
         self.legs[leg.number] = leg
@@ -106,10 +105,10 @@ class OpenCall:
         """When its audio went both ways, by its RTP streams; None where none tells."""
         up = down = None
         for leg in self.legs.values():
-            for row in leg.streams:
-                if kind_of(row) == "audio":
-                    way = (row[_FIRST], row[_LAST])
-                    up, down = (span(up, way), down) if row[_DIRECTION] == leg.up else (up, span(down, way))
+            for one in leg.sources:
+                if one.kind == AUDIO:
+                    way = (one.first_ns, one.last_ns)
+                    up, down = (span(up, way), down) if one.direction == leg.up else (up, span(down, way))
         if up is None or down is None or overlap(up, down) < TALK_LEAST_NS:
             return None
         return max(up[0], down[0]), min(up[1], down[1])

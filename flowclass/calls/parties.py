@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 
 from flowclass.calls.figures import PATH_PACKETS
 from flowclass.calls.leg import Leg
-from flowclass.calls.stream import PLACES
-
-_SSRC, _DIRECTION, _PACKETS = PLACES["ssrc"], PLACES["direction"], PLACES["packets"]
 
 
 def near_end(legs: Sequence[Leg]) -> list[Leg]:
@@ -20,7 +16,7 @@ def near_end(legs: Sequence[Leg]) -> list[Leg]:
     kept: list[Leg] = []
     sources: dict[int, bool] = {}
     for leg in legs:
-        ways = {row[_SSRC]: row[_DIRECTION] == leg.up for row in leg.streams if row[_PACKETS] >= PATH_PACKETS}
+        ways = {one.ssrc: one.direction == leg.up for one in leg.sources if one.packets >= PATH_PACKETS}
         turned = [sources[ssrc] != upward for ssrc, upward in ways.items() if ssrc in sources]
         if kept and turned and all(turned) and leg.relayed and leg.client != kept[0].peer:
             continue
@@ -31,22 +27,21 @@ def near_end(legs: Sequence[Leg]) -> list[Leg]:
 
 def sources_of(legs: Sequence[Leg]) -> set[int]:
     """Return the SSRCs of the call's RTP: a source that moves from the relay to the peer counts as one."""
-    packets = Counter[int]()
+    packets: dict[int, int] = {}
     for leg in legs:
-        for row in leg.streams:
-            packets[row[_SSRC]] += row[_PACKETS]
+        for one in leg.sources:
+            packets[one.ssrc] = packets.get(one.ssrc, 0) + one.packets
     return {source for source, count in packets.items() if count >= PATH_PACKETS}
 
 
 def carries(leg: Leg, sources: set[int]) -> bool:
     """Whether a leg carried RTP of one of these sources, and not its reports alone."""
-    return any(row[_PACKETS] and row[_SSRC] in sources for row in leg.streams)
+    return any(one.packets and one.ssrc in sources for one in leg.sources)
 
 
 def client_of(legs: Sequence[Leg]) -> str:
     """Return the client of a call: of its relay legs, which show it, and else of the leg that began first."""
-    sure = [leg.client for leg in legs if leg.relayed] or [leg.client for leg in legs]
-    return Counter(sure).most_common(1)[0][0] if len(set(sure)) == 1 else sure[0]
+    return next((leg.client for leg in legs if leg.relayed), legs[0].client)
 
 
 def is_towards(leg: Leg, client: str) -> bool:
@@ -56,9 +51,9 @@ def is_towards(leg: Leg, client: str) -> bool:
 
 def named(legs: Sequence[Leg]) -> tuple[int, float]:
     """Return the application with most packets, and the confidence of its largest flow."""
-    packets: Counter[int] = Counter()
+    packets: dict[int, int] = {}
     for leg in legs:
-        packets[leg.app] += sum(leg.packets)
+        packets[leg.app] = packets.get(leg.app, 0) + sum(leg.packets)
     app = min(packets, key=lambda app: (-packets[app], app))
     largest = max((leg for leg in legs if leg.app == app), key=lambda leg: (sum(leg.packets), leg.flow_id))
     return app, largest.confidence

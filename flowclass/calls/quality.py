@@ -1,21 +1,25 @@
-"""Host module: what the streams of a call say of its quality, and whether they can say it."""
+"""Host module: what the streams of calls say of their quality, and whether they can say it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import Any, NamedTuple
 
+import numpy as np
+
+from flowclass.calls.columns import known, places_of_largest, rounded
 from flowclass.calls.emodel import Assumptions, QualitySettings, estimate
-from flowclass.calls.stream import Stream
+from flowclass.calls.source import AUDIO
+from flowclass.calls.streams import DOWN, UP, Streams
 
 #: Share of packets seen twice from which on a mirror port has delivered the traffic twice: counts cannot be trusted.
 MIRRORED = 0.02
 MS_PER_S = 1000.0
 DEFAULTS = QualitySettings()
+MOS_DIGITS = 2
+WAYS = (UP, DOWN)
 
 
-@dataclass(frozen=True)
-class Quality:
+class Quality(NamedTuple):
     """Quality of a call, up to the probe.
 
     Attributes
@@ -40,59 +44,75 @@ class Quality:
     note: str = ""
 
 
-def main_audio(streams: Sequence[Stream], direction: str) -> Stream | None:
-    """Return the audio stream of a direction with most packets."""
-    mine = [stream for stream in streams if stream.direction == direction and stream.kind == "audio"]
-    return max(mine, key=lambda stream: stream.packets, default=None)
+def main_audio(streams: Streams, calls: int) -> Any:
+    """Return int64[calls, 2]: the place of each call's audio stream with most packets up and down, -1 for none."""
+    found = np.full((calls, len(WAYS)), -1)
+    audio = np.flatnonzero(streams.kind == AUDIO)
+    largest = audio[places_of_largest(streams.call[audio] * 2 + streams.way[audio], streams.packets[audio])]
+    found[streams.call[largest], streams.way[largest]] = largest
+    return found
 
 
-def quality_of(
-    streams: Sequence[Stream],
-    *,
-    dropped_by_probe: bool = False,
-    snapped: bool = False,
-    settings: QualitySettings = DEFAULTS,
-) -> Quality:
-    """Return the quality of a call from its streams; ``snapped`` says that the capture cut its frames."""
-    up, down = main_audio(streams, "up"), main_audio(streams, "down")
-    rated = [stream for stream in (up, down) if stream is not None and stream.is_long]
-    low = high = None
-    basis = ""
-    note = _note(streams, rated, dropped_by_probe=dropped_by_probe, snapped=snapped)
-    if not note:
-        gloomy = [_mos(settings.gloomy, stream) for stream in rated]
-        low = round(min(gloomy), 2)
-        high = round(min(_mos(settings.hopeful, stream) for stream in rated), 2)
-        basis = settings.in_words(rated[gloomy.index(min(gloomy))].clock_hz)
-    return Quality(
-        *(_loss(up), _loss(down), _jitter(up), _jitter(down), _far_loss(up), _far_loss(down)), low, high, basis, note
+def qualities(streams: Streams, dropped: Any, snapped: Any, settings: QualitySettings = DEFAULTS) -> list[Quality]:
+    """Return the quality of calls from their streams.
+
+    Parameters
+    ----------
+    dropped, snapped : bool[calls]: whether the probe dropped packets of the call, and whether the capture cut its
+        frames
+    """
+    main = main_audio(streams, len(dropped))
+    is_rated = (main >= 0) & _of(streams.is_long, main, False)
+    notes = _notes(streams, is_rated.any(axis=1), dropped, snapped)
+    low, high = (_mos(assumed, streams, main, is_rated) for assumed in (settings.gloomy, settings.hopeful))
+    worst = main[np.arange(len(main)), low.argmin(axis=1)]
+    clocks = _of(streams.clock_hz, worst, 0).tolist()
+    ratings = [known(rounded(np.where(notes == "", side.min(axis=1), np.nan), MOS_DIGITS)) for side in (low, high)]
+    figures = [
+        known(rounded(_of(column, main[:, way], np.nan)))
+        for column in (streams.loss, streams.jitter_s, streams.far_loss)
+        for way in WAYS
+    ]
+    bases = ["" if note else settings.in_words(clock) for note, clock in zip(notes, clocks, strict=True)]
+    return list(map(Quality, *figures, *ratings, bases, notes.tolist()))
+
+
+def _of(column: Any, places: Any, otherwise: Any) -> Any:
+    """Return a column's values at some places, and another where the place is -1."""
+    return np.where(places >= 0, np.append(column, otherwise)[places], otherwise)
+
+
+def _notes(streams: Streams, is_rated: Any, dropped: Any, snapped: Any) -> Any:
+    """Return object[calls]: why there is no MOS, empty where there is one."""
+    calls = len(dropped)
+    twice = np.bincount(streams.call, streams.duplicates + streams.surplus, calls)
+    packets = np.bincount(streams.call, streams.packets, calls)
+    reasons = (
+        (
+            packets == 0,
+            np.where(snapped, "frames were cut before the end of an RTP header", "no RTP header to be read"),
+        ),
+        (dropped, "the probe dropped packets"),
+        (twice > MIRRORED * packets, "packets were seen twice (port mirror)"),
+        (~is_rated, "no audio of a known clock for two seconds"),
     )
+    notes = np.full(calls, "", object)
+    for applies, note in reversed(reasons):
+        notes = np.where(applies, note, notes)
+    return notes.astype(object)
 
 
-def _note(streams: Sequence[Stream], rated: Sequence[Stream], *, dropped_by_probe: bool, snapped: bool) -> str:
-    if not streams:
-        return "frames were cut before the end of an RTP header" if snapped else "no RTP header to be read"
-    if dropped_by_probe:
-        return "the probe dropped packets"
-    if sum(stream.duplicates + stream.surplus for stream in streams) > MIRRORED * sum(
-        stream.packets for stream in streams
-    ):
-        return "packets were seen twice (port mirror)"
-    return "" if rated else "no audio of a known clock for two seconds"
-
-
-def _mos(assumed: Assumptions, stream: Stream) -> float:
-    jitter_ms = MS_PER_S * (stream.jitter_s or 0.0)
-    return estimate(assumed, stream.clock_hz, stream.loss, stream.burst_ratio, jitter_ms, stream.frame_ms)
-
-
-def _loss(stream: Stream | None) -> float | None:
-    return None if stream is None else round(stream.loss, 6)
-
-
-def _far_loss(stream: Stream | None) -> float | None:
-    return None if stream is None or stream.far_loss is None else round(stream.far_loss, 6)
-
-
-def _jitter(stream: Stream | None) -> float | None:
-    return None if stream is None or stream.jitter_s is None else round(stream.jitter_s, 6)
+def _mos(assumed: Assumptions, streams: Streams, main: Any, is_rated: Any) -> Any:
+    """Return float64[calls, 2]: the MOS up and down, infinite where there is none."""
+    mos = np.full(main.shape, np.inf)
+    some = main[is_rated]
+    jitter_ms = MS_PER_S * np.nan_to_num(streams.jitter_s[some])
+    mos[is_rated] = estimate(
+        assumed,
+        streams.clock_hz[some],
+        streams.loss[some],
+        streams.burst_ratio[some],
+        jitter_ms,
+        streams.frame_ms[some],
+    )
+    return mos

@@ -8,15 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 from flowclass.calls.leg import ONE_SOCKET, Host, Leg
-from flowclass.calls.stream import PLACES
+from flowclass.calls.source import Source
 from flowclass.calls.ties import Tie
 from flowclass.record.verdict import App
 
 NS_PER_S = 1_000_000_000
-_PACKETS = PLACES["packets"]
 #: Flows of one socket that are further apart than this belong to different attempts.
 SOCKET_GAP_NS = 10 * NS_PER_S
 #: Flows named of one socket; the rest is only counted.
@@ -43,7 +41,7 @@ class Signalling:
     requests : packets from the client
     apps : flows that evidence names, by application
     end, cost, reasons : as `Leg` has them, of all its flows
-    reports : what RTCP said of the call's sources (calls.stream), with the flow's direction away from the client
+    reports : what RTCP said of the call's sources, with the flow's direction away from the client
     network : number of the client's network, 0 for other
     is_used : whether a call with media has taken it
     """
@@ -63,8 +61,8 @@ class Signalling:
     end: tuple[int, int] = (0, 0)
     cost: tuple[int, int] = (0, 0)
     network: int = 0
-    reasons: set[tuple[int, int]] = field(default_factory=set)
-    reports: list[tuple[tuple[Any, ...], int]] = field(default_factory=list)
+    reasons: int = 0
+    reports: list[tuple[Source, int]] = field(default_factory=list)
     is_used: bool = False
 
     def absorb(self, other: Signalling) -> None:
@@ -123,8 +121,8 @@ def signalling_of(leg: Leg) -> Signalling:
         end=leg.end,
         cost=leg.cost,
         network=leg.network,
-        reasons=set(leg.reasons),
-        reports=[(row, leg.up) for row in leg.streams if not row[_PACKETS]],
+        reasons=leg.reasons,
+        reports=[(one, leg.up) for one in leg.sources if not one.packets],
     )
 
 

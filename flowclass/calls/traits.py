@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
+from functools import lru_cache, reduce
+from operator import or_
 
 from flowclass.apps._fused import APPS, REASONS
 from flowclass.calls.figures import PATH_PACKETS
 from flowclass.calls.leg import Leg
-from flowclass.calls.stream import Stream
+from flowclass.calls.source import AUDIO, KINDS, OTHER
+from flowclass.calls.streams import DOWN, Stream
 from flowclass.record.verdict import APP_NAMES
 
 NS_PER_S = 1_000_000_000
@@ -18,6 +20,8 @@ GROUP_NS = 5 * NS_PER_S
 ACCESS = {0: "wired", 10: "wifi", 250: "5g", 500: "4g", 900: "cellular", 910: "3g", 980: "2g"}
 #: Unnamed cost of "I do not know", and its like.
 NO_ACCESS = ""
+#: Bits of evidence of one application.
+WORD_BITS = 32
 
 
 def app_names(candidates: int) -> list[str]:
@@ -29,21 +33,19 @@ def _app_names(candidates: int) -> tuple[str, ...]:
     return tuple(name for number, name in enumerate(APP_NAMES) if candidates >> number & 1)
 
 
-def evidence(reasons: Iterable[tuple[int, int]]) -> list[str]:
-    """Return the names of evidence given as (word, bits), in the catalog's order."""
-    words: dict[int, int] = {}
-    for word, bits in reasons:
-        words[word] = words.get(word, 0) | bits
-    return [name for word in sorted(words) for name in _reason_names(word, words[word])]
+def evidence(reasons: Iterable[int]) -> list[str]:
+    """Return the names of evidence given as bit sets, in the catalog's order."""
+    return list(_reason_names(reduce(or_, reasons)))
 
 
-@lru_cache(maxsize=1024)
-def _reason_names(word: int, bits: int) -> tuple[str, ...]:
-    """Return the names of one application's evidence: calls differ in little of it."""
+@lru_cache(maxsize=4096)
+def _reason_names(reasons: int) -> tuple[str, ...]:
+    """Return the names of a bit set of evidence: calls differ in little of it."""
     return tuple(
         f"{APP_NAMES[APPS[word].label]}.{reason.name}"
-        for position, reason in enumerate(REASONS[word])
-        if bits >> position & 1
+        for word, catalog in enumerate(REASONS)
+        for position, reason in enumerate(catalog)
+        if reasons >> (WORD_BITS * word + position) & 1
     )
 
 
@@ -54,8 +56,15 @@ def access_network(cost: int) -> str:
 
 def media_kinds(streams: Sequence[Stream]) -> str:
     """Return what streams carried: audio, share, video, joined by +; empty when no RTP header tells."""
-    kinds = sorted({stream.kind for stream in streams if stream.kind != "other" and stream.is_long})
-    return "+".join(kinds) or "+".join(sorted({stream.kind for stream in streams if stream.kind != "other"}))
+    return _in_words(tuple([(stream.kind, stream.is_long) for stream in streams]))
+
+
+@lru_cache(maxsize=1024)
+def _in_words(streams: Sequence[tuple[int, bool]]) -> str:
+    """Return what streams (kind, whether it is long) carried: most calls have the same few."""
+    every = {KINDS[kind] for kind, _ in streams if kind != OTHER}
+    long = {KINDS[kind] for kind, is_long in streams if kind != OTHER and is_long}
+    return "+".join(sorted(long or every))
 
 
 def path_of(media: Sequence[Leg]) -> str:
@@ -75,7 +84,7 @@ def bytes_by_path(legs: Sequence[Leg], *, relayed: bool) -> int | None:
 
 def group_of(streams: Sequence[Stream], path: str) -> str:
     """Return whether two or more people spoke to the client at once, or media went straight to a peer."""
-    voices = [one for one in streams if one.direction == "down" and one.kind == "audio" and one.is_long]
+    voices = [one for one in streams if one.way == DOWN and one.kind == AUDIO and one.is_long]
     for place, one in enumerate(voices):
         for other in voices[place + 1 :]:
             if min(one.last_ns, other.last_ns) - max(one.first_ns, other.first_ns) > GROUP_NS:

@@ -53,7 +53,7 @@ def attempt_record(units: Sequence[Signalling], scene: Scene, end_ns: int | None
         access_hint_peer=access_network(max(one.cost[1] for one in units)),
         flows=[f"{flow:016x}" for _, flow in flows][:MAX_FLOWS],
         confidence=round(max(one.confidence for one in units), 4),
-        reasons=[*evidence(bits for one in units for bits in one.reasons), *verdict.reasons],
+        reasons=[*evidence(one.reasons for one in units), *verdict.reasons],
     )
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from flowclass.calls.leg import address, is_relayed
+from flowclass.calls.ends import address, relayed
 from flowclass.calls.record import Call
 from flowclass.capture.block import PacketBlock
 from flowclass.capture.source import open_source
@@ -23,7 +23,7 @@ from flowclass.flow.state import MeterSettings
 from flowclass.flow.streams import CONFIRMED
 from flowclass.model.bundle import ModelBundle
 from flowclass.pipeline import Pipeline
-from flowclass.record.verdict import APP_NAMES, KIND_NAMES, App, Kind
+from flowclass.record.verdict import APP_NAMES, KIND_NAMES, Kind
 
 NS_PER_S = 1_000_000_000
 #: Any seed will do; the same one makes both passes alike.
@@ -118,8 +118,8 @@ def _flow(flow: Any, verdict: Any, call: Call) -> CallFlow:
     up = 1 if ends[1][0] == call.client and ends[0][0] != call.client else 0
     role = KIND_NAMES[verdict["kind"]]
     if verdict["kind"] == Kind.CALL_MEDIA:
-        relayed = is_relayed(App(int(verdict["app"])), ends[1 - up][1])
-        role = "media" if relayed is None else "relay" if relayed else "p2p"
+        (is_relayed,) = relayed(np.array([verdict["app"]]), np.array([ends[1 - up][1]]))
+        role = "media" if is_relayed is None else "relay" if is_relayed else "p2p"
     shown = [f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in ends]
     return CallFlow(
         flow_id=int(flow["flow_id"]),

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from flowclass.calls.leg import address
+from flowclass.calls.ends import address
 from flowclass.errors import UsageError
 
 #: Letters of a country code (ISO 3166-1 alpha-2), and all there can be by number, none first.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -63,14 +64,22 @@ def test_scale_follows_the_clock(clock: int, scale: object) -> None:
 def test_estimate__is_a_mos_and_gloomy_is_never_above_hopeful(
     clock: int, loss: float, burst: float, jitter: float, frame: float
 ) -> None:
-    low, high = (estimate(assumed, clock, loss, burst, jitter, frame) for assumed in (GLOOMY, HOPEFUL))
+    stream = [np.array([value]) for value in (clock, loss, burst, jitter, frame)]
+    low, high = (estimate(assumed, *stream) for assumed in (GLOOMY, HOPEFUL))
     assert 1.0 <= low <= high <= 4.5
 
 
 @given(st.floats(0, 0.5), st.floats(0, 0.5))
 def test_estimate__never_rises_with_loss(one: float, other: float) -> None:
-    less, more = sorted((one, other))
-    assert estimate(HOPEFUL, 16000, more, 1, 5, 20) <= estimate(HOPEFUL, 16000, less, 1, 5, 20) + 1e-9
+    losses = np.array(sorted((one, other)))
+    less, more = estimate(HOPEFUL, *(np.broadcast_to(value, 2) for value in (16000, losses, 1, 5, 20)))
+    assert more <= less + 1e-9
+
+
+def test_estimate__rates_each_stream_in_its_band() -> None:
+    stream = [np.array(values) for values in ([8000, 48_000, 16_000], [0.0, 0.1, 0.02], [1, 2, 3], [1, 9, 5], [20] * 3)]
+    apart = [estimate(GLOOMY, *(values[[place]] for values in stream)) for place in range(3)]
+    assert estimate(GLOOMY, *stream).tolist() == np.concatenate(apart).tolist()
 
 
 def test_settings__defaults_of_the_file_are_those_of_the_code() -> None:

@@ -1,0 +1,144 @@
+"""Host module: the two ends of flows: their addresses as text, which is the client's, whether the other is a relay.
+
+The first packet does not tell: in a capture that begins inside a call it is the relay's as often as not.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Collection
+from socket import inet_ntoa
+from typing import Any
+
+import numpy as np
+
+from flowclass.record.packet import IPV4_MAPPED
+from flowclass.record.verdict import App
+
+#: Well-known relay and server ports of calls (FACTS §1): STUN/TURN, HTTPS, WhatsApp, Google, SIP.
+SERVER_PORTS = frozenset({80, 443, 1400, 3478, 3479, 3480, 3481, 5060, 5061, 5222, 19302, 19305, 40003, 50318, 7985})
+#: Applications whose media always goes through servers of theirs (FACTS §1.8, §1.10, §1.15).
+SERVED = frozenset({App.DISCORD, App.MEET, App.SNAPCHAT, App.KAKAOTALK, App.WEBEX})
+_TURN = frozenset({80, 443, 3478, 3479, 3480, 3481})
+#: Ports on which the relays of the others listen (FACTS §1.2-1.9); media to any other port goes to the peer.
+RELAY_PORTS = {
+    App.TEAMS: _TURN,
+    App.SKYPE: _TURN,
+    App.WHATSAPP: _TURN,
+    App.MESSENGER: _TURN | {40003},
+    App.SIGNAL: _TURN,
+    App.VIBER: _TURN | {5243, 7985, 7987, 9785},
+    App.TELEGRAM: frozenset(range(500, 601)) | {1400},
+    App.ZOOM: frozenset(range(8801, 8811)),
+}
+#: Networks that are not of the public Internet (IANA's registries of special-purpose addresses, RFC 6890).
+PRIVATE = (
+    "0.0.0.0/8", "10.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/29", "192.0.0.170/31",
+    "192.0.2.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "240.0.0.0/4",
+    "::/127", "100::/64", "2001::/23", "2001:db8::/32", "fc00::/7", "fe80::/10",
+)  # fmt: skip
+LOW_WORD = (1 << 64) - 1
+IPV4_BITS, IPV4_BYTES, IPV6_BITS = 32, 4, 128
+PORTS = 1 << 16
+#: Which end of a flow is the client's, by number.
+SOURCE, TARGET, NOBODY_KNOWS = 0, 1, -1
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+def address(hi: int, lo: int) -> Address:
+    """Return an address from the two words of a flow's key."""
+    if hi == 0 and lo & ~0xFFFFFFFF == IPV4_MAPPED:
+        return ipaddress.IPv4Address(lo & 0xFFFFFFFF)
+    return ipaddress.IPv6Address(hi << 64 | lo)
+
+
+def is_mapped(hi: Any, lo: Any) -> Any:
+    """Return bool[n]: which addresses, uint64[n] of words, are IPv4."""
+    return (hi == 0) & (lo >> np.uint64(IPV4_BITS) == np.uint64(IPV4_MAPPED >> IPV4_BITS))
+
+
+def texts(hi: Any, lo: Any) -> list[str]:
+    """Return addresses, uint64[n] of words, as text."""
+    data = lo.astype(">u4").tobytes()
+    found = [inet_ntoa(data[at : at + IPV4_BYTES]) for at in range(0, len(data), IPV4_BYTES)]
+    for place in np.flatnonzero(~is_mapped(hi, lo)):
+        found[place] = str(address(int(hi[place]), int(lo[place])))
+    return found
+
+
+def _words(network: str) -> tuple[np.uint64, np.uint64, np.uint64, np.uint64]:
+    """Return the two words of a network and of its mask, IPv4 as IPv4-mapped IPv6."""
+    one = ipaddress.ip_network(network)
+    is_four = one.version == 4
+    number = (IPV4_MAPPED if is_four else 0) | int(one.network_address)
+    free = one.max_prefixlen - one.prefixlen
+    mask = (1 << IPV6_BITS) - (1 << free)
+    return np.uint64(number >> 64), np.uint64(number & LOW_WORD), np.uint64(mask >> 64), np.uint64(mask & LOW_WORD)
+
+
+_PRIVATE = tuple(map(_words, PRIVATE))
+
+
+def is_private(hi: Any, lo: Any) -> Any:
+    """Return bool[n]: which addresses, uint64[n] of words, are of no public network."""
+    found = np.zeros(len(lo), bool)
+    for network_hi, network_lo, mask_hi, mask_lo in _PRIVATE:
+        found |= (hi & mask_hi == network_hi) & (lo & mask_lo == network_lo)
+    return found
+
+
+def _set_of(ports: Collection[int]) -> Any:
+    """Return a set of ports as bool[PORTS]."""
+    found = np.zeros(PORTS, bool)
+    found[list(ports)] = True
+    return found
+
+
+_IS_SERVER_PORT = _set_of(SERVER_PORTS)
+_RELAY_PORTS = {int(app): _set_of(ports) for app, ports in RELAY_PORTS.items()}
+_SERVED = np.array(sorted(SERVED), np.int64)
+
+
+def _is_relay_port(apps: Any, ports: Any) -> Any:
+    """Return bool[n]: whether a relay of the application, or for one without ports of its own a server, listens."""
+    found = _IS_SERVER_PORT[ports]
+    for app, listening in _RELAY_PORTS.items():
+        mine = apps == app
+        found[mine] = listening[ports[mine]]
+    return found
+
+
+def relayed(apps: Any, ports: Any) -> list[bool | None]:
+    """Return whether media with these ports of the other end goes through relays; None where nothing shows it.
+
+    Parameters
+    ----------
+    apps, ports : integers[n]
+    """
+    is_served = np.isin(apps, _SERVED)
+    found: list[bool | None] = (is_served | _is_relay_port(apps, ports)).tolist()
+    for place in np.flatnonzero(~is_served & ~np.isin(apps, list(_RELAY_PORTS))):
+        found[place] = None
+    return found
+
+
+def client_ends(apps: Any, flows: Any) -> Any:
+    """Return int64[n]: which end of flows is the client: the private one, else the one that is no server's port.
+
+    NOBODY_KNOWS where nothing tells. Of an application without paths between peers the first packet is better than
+    nothing.
+
+    Parameters
+    ----------
+    apps : integers[n]
+    flows : rows with the key of a flow
+    """
+    # The first rule that tells the two ends apart decides; a rule says for each end whether it speaks for the client.
+    src_private, dst_private = (is_private(flows[f"{end}_hi"], flows[f"{end}_lo"]) for end in ("src", "dst"))
+    src_relay, dst_relay = (_is_relay_port(apps, flows[port]) for port in ("sport", "dport"))
+    src_server, dst_server = (_IS_SERVER_PORT[flows[port]] for port in ("sport", "dport"))
+    found = np.where(np.isin(apps, _SERVED), SOURCE, NOBODY_KNOWS)
+    found = np.where(src_server != dst_server, np.where(dst_server, SOURCE, TARGET), found)
+    found = np.where(src_relay != dst_relay, np.where(dst_relay, SOURCE, TARGET), found)
+    return np.where(src_private != dst_private, np.where(src_private, SOURCE, TARGET), found)
