@@ -152,8 +152,12 @@ def linktype_of(interface: str) -> int:
     return LINKTYPES[hardware]
 
 
-def program_of(settings: RingSettings) -> list[Instruction]:
+def program_of(settings: RingSettings, linktype: int | None = None) -> list[Instruction]:
     """Return BPF instructions that accept what the filter accepts, up to ``snap_bytes``.
+
+    Parameters
+    ----------
+    linktype : LINKTYPE of the frames, None to ask the interface
 
     Raises
     ------
@@ -169,7 +173,7 @@ def program_of(settings: RingSettings) -> list[Instruction]:
             "out, tagged frames are found without"
         )
     try:
-        rows = compile_filter(text, linktype_of(settings.interface))
+        rows = compile_filter(text, linktype_of(settings.interface) if linktype is None else linktype)
     except FilterError as error:
         raise UsageError(f"filter {text!r}: {error}; see pcap-filter(7) for its language") from error
     return [(code, jt, jf, snap_bytes if code == BPF_RET and k else k) for code, jt, jf, k in rows]

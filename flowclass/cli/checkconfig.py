@@ -5,7 +5,10 @@ from __future__ import annotations
 import argparse
 
 SUMMARY = "check a settings file, or print a sample"
-DESCRIPTION = "Check a settings file as the service would read it; --sample prints one with all defaults."
+DESCRIPTION = (
+    "Check a settings file as the service would read it, with the files that it names and the variables of the "
+    "environment; --sample prints one with all defaults."
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,13 +28,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.config is None:
         raise UsageError("name a settings file, or ask for --sample")
     from flowclass.daemon.settings import ServiceSettings
-    from flowclass.metrics.http import parse_listen
-    from flowclass.metrics.webconfig import WebConfig
+    from flowclass.daemon.usable import ensure_usable
 
-    settings = ServiceSettings.read(arguments.config)
-    if settings.listen:
-        parse_listen(settings.listen)
-    if settings.web_config:
-        WebConfig(settings.web_config)
+    ensure_usable(ServiceSettings.read(arguments.config))
     print(f"{arguments.config}: ok")
     return 0

@@ -1,4 +1,4 @@
-"""Host module: ``flowclass run``: the service; ``flowclass check-config``: whether its settings can be used."""
+"""Host module: ``flowclass run``: the service."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ DESCRIPTION = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("--config", metavar="FILE", help="settings in TOML; options here win over it")
+    parser.add_argument("--config", metavar="FILE", help="settings in TOML; variables and options here win over it")
     parser.add_argument("--interface", metavar="NAME", help="network interface")
     parser.add_argument("--flows", metavar="FILE", help="write flow records; %%Y %%m %%d %%H %%M begin new files")
     parser.add_argument("--calls", metavar="FILE", help="write call records, likewise")

@@ -45,13 +45,13 @@ def check(document: dict[str, Any], path: str) -> dict[str, dict[str, Any]]:
     result: dict[str, dict[str, Any]] = {}
     for table, keys in document.items():
         if table not in tables:
-            raise UsageError(f"{path}: unknown table [{table}]{_nearest(table, tables)}")
+            raise UsageError(f"{path}: unknown table [{table}]{nearest(table, tables)}")
         if not isinstance(keys, dict):
             raise UsageError(f"{path}: {table} must be a table: write [{table}]")
         known = {setting.name: setting for setting in SETTINGS if setting.table == table}
         for name, value in keys.items():
             if name not in known:
-                raise UsageError(f"{path}: unknown key {table}.{name}{_nearest(name, known)}")
+                raise UsageError(f"{path}: unknown key {table}.{name}{nearest(name, known)}")
             result.setdefault(table, {})[name] = _typed(known[name], value, path)
     return result
 
@@ -70,7 +70,7 @@ def _typed(setting: Setting, value: Any, path: str) -> Value:
     return typed
 
 
-def _nearest(name: str, known: Iterable[str]) -> str:
+def nearest(name: str, known: Iterable[str]) -> str:
     """Return a suggestion, or nothing when no known name is close."""
     close = difflib.get_close_matches(name, list(known), n=1)
     return f"; did you mean {close[0]}?" if close else f"; known: {', '.join(sorted(known))}"
@@ -78,7 +78,11 @@ def _nearest(name: str, known: Iterable[str]) -> str:
 
 def sample() -> str:
     """Return a settings file that says all defaults, commented out, each with its meaning."""
-    lines = ["# Settings of flowclass (TOML). A line that is commented out shows the default.", ""]
+    lines = [
+        "# Settings of flowclass (TOML). A line that is commented out shows the default. The environment wins over",
+        "# this file: FLOWCLASS_CAPTURE_WORKERS=2 is workers in [capture]; lists are written with commas there.",
+        "",
+    ]
     table = ""
     for setting in SETTINGS:
         if setting.table != table:

@@ -78,14 +78,16 @@ SETTINGS = (
     ),
     Setting("model", "folder", str, None, "", "model bundle; absent: the one that flowclass brings"),
     Setting(
-        "output", "flows", str, None, "",
-        "file for flow records; its ending names the format; %Y %m %d %H %M in it begin new files as they change",
+        "output", "flows", list, None, "",
+        "file for flow records, or several; its ending names the format; %Y %m %d %H %M in it begin new files as they "
+        "change",
     ),
     Setting(
-        "output", "calls", str, None, "", "file for call records; its ending and the codes in it as above",
+        "output", "calls", list, None, "", "file for call records, or several; its ending and the codes in it as above",
     ),
     Setting(
-        "output", "ipfix", str, None, "", "IPFIX collector for flow records: udp://host:port or tcp://host:port",
+        "output", "ipfix", list, None, "",
+        "IPFIX collector for flow records, or several: udp://host:port or tcp://host:port",
     ),
     Setting(
         "networks", "file", str, None, "",

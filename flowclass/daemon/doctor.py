@@ -66,7 +66,7 @@ def examine(settings: ServiceSettings) -> Iterator[Finding]:
     yield kernels()
     yield model(settings.model)
     yield clock()
-    for pattern in filter(None, (settings.flows, settings.calls)):
+    for pattern in (*settings.flows, *settings.calls):
         yield disk(pattern)
 
 

@@ -12,7 +12,7 @@ from flowclass.calls.assembler import Assembler
 from flowclass.calls.record import Call
 from flowclass.daemon.batch import Batch
 from flowclass.daemon.outlet import Outlet
-from flowclass.daemon.settings import ServiceSettings
+from flowclass.daemon.settings import OUTPUTS, ServiceSettings
 from flowclass.metrics.calls import CallTotals
 from flowclass.pipeline import CALLS_AT_ONCE, CALLS_SWEEP_NS, NS_PER_S
 from flowclass.privacy.policy import RecordPolicy
@@ -20,8 +20,7 @@ from flowclass.sinks.callfile import CallFile
 from flowclass.sinks.ipfix import IpfixSink
 from flowclass.sinks.sink import open_sink
 
-#: What the metrics call the outlets.
-FLOWS, CALLS, IPFIX = "flows", "calls", "ipfix"
+FLOWS, CALLS, IPFIX = OUTPUTS
 
 
 def timeouts_ns(settings: ServiceSettings) -> tuple[int, int]:
@@ -86,14 +85,16 @@ class Records:
         self._totals = totals
         self._log = log
         self.links = {name: Link(name, settings, self.policy) for name in settings.interfaces}
-        self._flows = self._outlet(settings.flows, self._open_flows, FLOWS)
-        self._calls = self._outlet(settings.calls, CallFile, CALLS)
-        self._ipfix = self._outlet(settings.ipfix, self._open_ipfix, IPFIX)
+        begin = {FLOWS: self._open_flows, CALLS: CallFile, IPFIX: self._open_ipfix}
+        self._outlets = {
+            what: [self._outlet(pattern, begin[what], what, number) for number, pattern in enumerate(places, 1)]
+            for what in OUTPUTS
+            if (places := getattr(settings, what))
+        }
 
-    def _outlet(self, pattern: str | None, begin: Callable[[str], Any], what: str) -> Outlet | None:
-        if pattern is None:
-            return None
-        outlet = Outlet(pattern, begin, what, self._log)
+    def _outlet(self, pattern: str, begin: Callable[[str], Any], what: str, number: int) -> Outlet:
+        """Return an outlet that works; the metrics call the second of a kind ``flows-2``."""
+        outlet = Outlet(pattern, begin, what if number == 1 else f"{what}-{number}", self._log)
         nothing = Batch()
         outlet.start(*((nothing.flows, nothing.verdicts, "") if what != CALLS else ([],)))
         return outlet
@@ -107,7 +108,7 @@ class Records:
     @property
     def outlets(self) -> list[Outlet]:
         """The outlets there are."""
-        return [outlet for outlet in (self._flows, self._calls, self._ipfix) if outlet is not None]
+        return [outlet for outlets in self._outlets.values() for outlet in outlets]
 
     def take(self, interface: str, number: int, batch: Batch) -> None:
         """Take a batch of an interface's worker; its arrays are the records' from now on."""
@@ -117,9 +118,8 @@ class Records:
         if batch.is_census:
             self._totals.now.take((interface, number), batch.callers, batch.now_ns, self.policy.networks_of)
         self.policy.hide(batch.flows)
-        for outlet in (self._flows, self._ipfix) if count else ():
-            if outlet is not None:
-                outlet.put(count, batch.flows, batch.verdicts, interface)
+        for outlet in (*self._outlets.get(FLOWS, ()), *self._outlets.get(IPFIX, ())) if count else ():
+            outlet.put(count, batch.flows, batch.verdicts, interface)
         self._give(calls)
 
     def use(self, settings: ServiceSettings) -> None:
@@ -127,10 +127,8 @@ class Records:
         for link in self.links.values():
             link.calls.quality = settings.quality
             link.calls.set_timeouts(*timeouts_ns(settings))
-        for outlet, pattern in (
-            (self._flows, settings.flows), (self._calls, settings.calls), (self._ipfix, settings.ipfix),
-        ):  # fmt: skip
-            if outlet is not None and pattern is not None:
+        for what, outlets in self._outlets.items():
+            for outlet, pattern in zip(outlets, getattr(settings, what), strict=True):
                 outlet.pattern = pattern
 
     def be_patient(self) -> None:
@@ -156,5 +154,7 @@ class Records:
         if not calls:
             return
         self._totals.add(calls)
-        if self._calls is not None:
-            self._calls.put(len(calls), self.policy.calls(calls))
+        if outlets := self._outlets.get(CALLS):
+            told = self.policy.calls(calls)
+            for outlet in outlets:
+                outlet.put(len(told), told)

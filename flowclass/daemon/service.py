@@ -90,7 +90,7 @@ class Service:
         """Return the workers' places: one worker alone gets a thread, several a process each."""
         settings = self.settings
         places = [(tap, number) for tap in self._taps for number in range(tap.workers)]
-        all_flows = settings.flows is not None or settings.ipfix is not None
+        all_flows = bool(settings.flows or settings.ipfix)
         return [
             Seat(
                 tap,

@@ -17,7 +17,7 @@ from tests.live import wire
 
 
 def test_everything_is_looked_at_and_what_is_wrong_has_a_remedy(tmp_path: Path) -> None:
-    settings = ServiceSettings((RingSettings("lo"),), flows=str(tmp_path / "flows-%H.jsonl"))
+    settings = ServiceSettings((RingSettings("lo"),), flows=(str(tmp_path / "flows-%H.jsonl"),))
     findings = list(examine(settings))
     looked_at = {finding.what.split()[0] for finding in findings}
     assert looked_at == {"permission", "interface", "offloads", "ring", "kernels", "model", "clock", "disk"}

@@ -104,6 +104,19 @@ def test_stop_under_load_loses_nothing_that_was_read(veth: Wire, tmp_path: Path)
     assert sum(flow["packets"] for flow in records(flows)) == read
 
 
+def test_records_go_to_every_place(veth: Wire, tmp_path: Path) -> None:
+    places = [tmp_path / "flows.jsonl", tmp_path / "flows.csv"]
+    config = settings(tmp_path, "[output]", f"flows = {[str(place) for place in places]}".replace("'", '"'))
+    with Running(veth.far, tmp_path, "--config", str(config)) as service:
+        veth.replay(CHAT, "--topspeed")
+        service.await_metric("flowclass_read_packets_total", packets_in(CHAT))
+        for sink in ("flows", "flows-2"):
+            assert service.metric(f'flowclass_sink_up{{sink="{sink}"}}') == 1
+        assert service.stop() == 0
+    lines, table = (place.read_text().splitlines() for place in places)
+    assert len(lines) == len(table) - 1 > 0
+
+
 def test_flows_end_on_a_silent_wire(veth: Wire, tmp_path: Path) -> None:
     config = settings(tmp_path, "idle_timeout_s = 1", "tcp_linger_s = 1")
     flows = tmp_path / "flows.jsonl"
