@@ -182,8 +182,9 @@ def settings() -> str:
         for s in SETTINGS
     ]
     body = (
-        "Keys of the TOML file that `--config` names. Unknown keys are errors. The service takes each from the environment\n"
-        "too, which wins over the file: `capture.workers` from `FLOWCLASS_CAPTURE_WORKERS`, lists with commas.\n\n"
+        "Keys of the TOML file that `--config` names. Unknown keys are errors. The service takes each from the\n"
+        "environment too, which wins over the file: `capture.workers` from `FLOWCLASS_CAPTURE_WORKERS`, lists with\n"
+        "commas.\n\n"
     )
     return page(
         "Settings", body + table(("key", "type", "default", "unit", "meaning"), rows), "flowclass/config/schema.py"

@@ -16,6 +16,8 @@ from flowclass.metrics.health import SinkHealth
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0
 #: Records that wait for a slow sink; more are lost. A flow record is about 350 bytes here.
 MOST_WAITING = 131_072
+#: A file whose time is over is finished this much later at the latest, when no record comes either.
+LOOK_S = 1.0
 #: Seconds that a sink has at the end for what still waits.
 CLOSING_S = 10.0
 
@@ -100,7 +102,11 @@ class Outlet:
 
     def _work(self) -> None:
         """Write records until there are no more."""
-        while (item := self._room.get()) is not None:
+        while True:
+            item = self._room.get(LOOK_S)
+            if item is None:
+                self._finish_over()
+                continue
             self._in_hand, records = item
             if records is None:
                 break
@@ -132,11 +138,19 @@ class Outlet:
             except (FlowclassError, OSError) as error:
                 self._fail(str(error))
 
+    def _finish_over(self) -> None:
+        """Finish a file whose time is over: whoever waits for it need not wait for a record of the next."""
+        if self._sink is not None and self._name_now() != self._name:
+            self._finish()
+
+    def _name_now(self) -> str:
+        return time.strftime(self.pattern, time.gmtime())
+
     def _ready(self) -> RecordFile | None:
         """Return the sink of this moment's file, None while a failure is waited out."""
         if time.monotonic() < self._retry_at:
             return None
-        name = time.strftime(self.pattern, time.gmtime())
+        name = self._name_now()
         if self._sink is None or name != self._name:
             self._finish()
             self._sink = self._begin(unused(name))

@@ -27,7 +27,7 @@ class CallFile:
 
     def __init__(self, path: str) -> None:
         self._format = format_of(path, None)
-        self._output = Output(path)
+        self._output = Output(path, whole=self._format == "parquet")
         self._waiting: list[Call] = []
         if self._format == "csv":
             self._output.write((",".join(COLUMN_NAMES) + "\n").encode())

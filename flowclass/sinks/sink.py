@@ -24,6 +24,10 @@ ENDINGS = {
 }
 
 
+#: Ending of a file that must not be read yet.
+UNFINISHED = ".part"
+
+
 class Sink(Protocol):
     """Where records go. ``write`` may be called any number of times; ``close`` once, also after an error."""
 
@@ -39,13 +43,23 @@ class Output:
 
     After a failure the file is closed, and whatever is tried with it fails the same way. A closed pipe stays a
     BrokenPipeError: the command line ends quietly on it.
+
+    Parameters
+    ----------
+    path : file name, or ``-`` for standard output
+    whole : the file is of no use before it is finished: until then its name ends in UNFINISHED, and there is none after
+        a failure
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *, whole: bool = False) -> None:
         self.name = "standard output" if path == "-" else path
         self._failure: Exception | None = None
+        self._path = Path(path)
+        # What is there and no file, such as a pipe, stays what it is.
+        self._is_whole = whole and path != "-" and (self._path.is_file() or not self._path.exists())
+        self._written = Path(path + UNFINISHED) if self._is_whole else self._path
         try:
-            self._file = sys.stdout.buffer if path == "-" else Path(path).open("wb", buffering=0)  # noqa: SIM115 - close()
+            self._file = sys.stdout.buffer if path == "-" else self._written.open("wb", buffering=0)
         except OSError as error:
             raise self._failed(error) from error
 
@@ -65,6 +79,8 @@ class Output:
                 left = left[self._file.write(left) :]
         except OSError as error:
             self._close_file()
+            if self._is_whole:
+                self._written.unlink(missing_ok=True)
             raise self._failed(error) from error
         return len(text)
 
@@ -82,6 +98,8 @@ class Output:
         self.flush()
         try:
             self._close_file()
+            if self._is_whole:
+                self._written.replace(self._path)
         except OSError as error:
             raise self._failed(error) from error
 
@@ -127,7 +145,7 @@ def open_sink(path: str, chosen: str | None, inputs: Sequence[str] = (), enrichm
         from flowclass.sinks.parquet import ParquetSink
 
         require_pyarrow()
-        return ParquetSink(Output(path), enrichment)
+        return ParquetSink(Output(path, whole=True), enrichment)
     from flowclass.sinks.csv import csv_format, header
     from flowclass.sinks.jsonl import jsonl_format
     from flowclass.sinks.rows import RowSink

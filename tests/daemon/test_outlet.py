@@ -13,6 +13,7 @@ import pytest
 from flowclass.daemon import outlet as module
 from flowclass.daemon.outlet import Outlet, unused
 from flowclass.errors import SinkError
+from flowclass.sinks.callfile import CallFile
 from tests.live import until
 
 
@@ -149,6 +150,13 @@ def test_a_new_file_begins_when_the_clock_says_so(make: Callable[..., Outlet], t
     outlet.close()
     files = sorted(path.read_text() for path in tmp_path.iterdir())
     assert files[-2:] == ["a\n", "b\n"]
+
+
+def test_a_file_is_finished_when_its_time_is_over_though_nothing_more_comes(tmp_path: Path) -> None:
+    outlet = Outlet(str(tmp_path / "calls-%S.parquet"), CallFile, "calls", print)
+    outlet.start([])
+    until("the file", lambda: [path.suffix for path in tmp_path.iterdir()] == [".parquet"])
+    outlet.close()
 
 
 def test_a_file_that_exists_is_never_overwritten(tmp_path: Path) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import sys
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from flowclass.errors import SinkError
+from flowclass.sinks.callfile import CallFile
 from flowclass.sinks.columns import COLUMN_NAMES, FIXED_COLUMNS
 from flowclass.sinks.sink import open_sink
 from tests.sinks.plain import record
@@ -35,6 +37,27 @@ def test_parquet__equals_the_twin(tmp_path: Path) -> None:
         for name in ("duration_s", "confidence"):
             assert got.pop(name) == pytest.approx(float(expected.pop(name)), abs=1e-12)
         assert got == expected
+
+
+@pytest.mark.parametrize("what", [open_sink, lambda path, _: CallFile(path)], ids=["flows", "calls"])
+def test_parquet__has_its_name_once_it_can_be_read(tmp_path: Path, what: Any) -> None:
+    path = tmp_path / "records.parquet"
+    sink = what(str(path), None)
+    assert [one.name for one in tmp_path.iterdir()] == ["records.parquet.part"]
+    sink.close()
+    assert [one.name for one in tmp_path.iterdir()] == ["records.parquet"]
+    assert pq.read_table(path).num_rows == 0
+
+
+def test_parquet__on_a_full_disk_leaves_no_file_that_cannot_be_read(tmp_path: Path) -> None:
+    sink = open_sink(str(tmp_path / "records.parquet"), None)
+    (tmp_path / "records.parquet.part").unlink()
+    output = sink._output  # type: ignore[attr-defined]
+    output._file.close()
+    output._file = Path("/dev/full").open("wb", buffering=0)  # noqa: SIM115 - closed by the sink
+    with pytest.raises(SinkError, match="No space left"):
+        sink.close()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_parquet__no_flows_is_a_valid_file(tmp_path: Path) -> None:
