@@ -58,6 +58,8 @@ class LibpcapSource:
     filtered_bytes = 0
     #: There are no blocks that somebody else could go on reading.
     sequence = 0
+    #: libpcap does not tell.
+    freezes = 0
 
     def __init__(self, settings: RingSettings) -> None:
         library = system_libpcap()

@@ -51,6 +51,7 @@ class RingSource:
     ----------
     dropped : packets that the kernel could not store, since the start
     seen : packets that passed the filter, dropped ones included, since the start
+    freezes : times that the kernel found the ring full and waited for a block to be handed back
     sequence : the kernel's number of the block in hand
 
     Raises
@@ -73,6 +74,7 @@ class RingSource:
         self.partial = False
         self.dropped = 0
         self.seen = 0
+        self.freezes = 0
         self.sequence = sequence
         self._skip = skip
         self._stopped = False
@@ -144,11 +146,12 @@ class RingSource:
         self.problems.append(f"{self.name}: capture ended: {reason}")
 
     def count(self) -> None:
-        """Bring ``seen`` and ``dropped`` up to date with the kernel's counters, which restart at every look."""
+        """Bring ``seen``, ``dropped`` and ``freezes`` up to date: the kernel's counters restart at every look."""
         # struct tpacket_stats_v3: packets (dropped ones included), drops, times the ring was full
-        packets, drops, _ = struct.unpack("@3I", self._socket.getsockopt(SOL_PACKET, PACKET_STATISTICS, 12))
+        packets, drops, freezes = struct.unpack("@3I", self._socket.getsockopt(SOL_PACKET, PACKET_STATISTICS, 12))
         self.seen += packets
         self.dropped += drops
+        self.freezes += freezes
 
     def stop(self) -> None:
         """End ``blocks`` after the block in hand; safe in a signal handler."""

@@ -26,6 +26,7 @@ class Order:
     meter : see MeterSettings
     model : folder of a model bundle, None for the shipped one
     all_flows : whether somebody takes records of all flows, or of calls alone
+    words : whether somebody takes records that tell in words why the model decided
     """
 
     capture: RingSettings
@@ -33,6 +34,7 @@ class Order:
     meter: MeterSettings
     model: str | None
     all_flows: bool
+    words: bool
 
     def to_json(self) -> str:
         """Return the order as text."""

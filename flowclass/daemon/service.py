@@ -90,13 +90,14 @@ class Service:
         """Return the workers' places: one worker alone gets a thread, several a process each."""
         settings = self.settings
         places = [(tap, number) for tap in self._taps for number in range(tap.workers)]
-        all_flows = bool(settings.flows or settings.ipfix)
+        # Words are in files of flows alone; IPFIX and calls have none.
+        all_flows, words = bool(settings.flows or settings.ipfix), bool(settings.flows)
         return [
             Seat(
                 tap,
                 number,
                 ThreadMember() if len(places) == 1 else ProcessMember(),
-                Order(tap.settings, tap.method, settings.meter, settings.model, all_flows),
+                Order(tap.settings, tap.method, settings.meter, settings.model, all_flows, words),
                 log,
             )
             for tap, number in places

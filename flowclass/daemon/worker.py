@@ -34,6 +34,9 @@ PAUSE_S = 0.1
 #: Notes to the supervisor; LOST is followed by the generation of the capture that ended and by why.
 READY, LOST, ENDED, RELOADED, PROBLEM = "ready", "lost", "ended", "reloaded", "problem"
 
+#: What the kernel counts of a capture, as the source and the row call it.
+COUNTED = ("seen", "dropped", "freezes")
+
 LiveSource = RingSource | LibpcapSource
 
 
@@ -79,6 +82,7 @@ class Worker:
             model=bundle_of(order.model),
             on_whole=self._hand,
             stats=row.stats,
+            words=order.words,
         )
         self._capture: Command | None = None
         self._source: LiveSource | None = None
@@ -86,7 +90,7 @@ class Worker:
         self._first_ns = self._swept_ns = self._counted_ns = self._shown_ns = 0
         self._both_ways = False
         self._recent, self._compared_ns = RecentFlows(), 0
-        self._seen_before, self._dropped_before = 0, 0
+        self._counted_before = dict.fromkeys(COUNTED, 0)
 
     def warm(self) -> None:
         """Load or compile the kernels: in the process' first thread while it is alone, where that is fastest."""
@@ -120,7 +124,7 @@ class Worker:
         self._source = source
         pulse = self._pulse
         pulse["phase"] = Phase.CAPTURING
-        self._seen_before, self._dropped_before = int(pulse["seen"]), int(pulse["dropped"])
+        self._counted_before = {name: int(pulse[name]) for name in COUNTED}
         try:
             for block in source.blocks():
                 if len(block.refs):
@@ -180,8 +184,8 @@ class Worker:
             source.count()
         except OSError:
             return
-        self._pulse["seen"] = self._seen_before + source.seen
-        self._pulse["dropped"] = self._dropped_before + source.dropped
+        for name, before in self._counted_before.items():
+            self._pulse[name] = before + getattr(source, name)
 
     def _obey(self, command: Command) -> None:
         if command.what == "capture":

@@ -26,6 +26,7 @@ class Metric:
 METRICS = (
     Metric("flowclass_capture_packets", "counter", "Packets that reached the capture, dropped or not.", ("interface",)),
     Metric("flowclass_capture_dropped_packets", "counter", "Packets lost before reading.", ("interface", "where")),
+    Metric("flowclass_capture_ring_freezes", "counter", "Times the kernel found the ring full.", ("interface",)),
     Metric("flowclass_capture_up", "gauge", "Whether packets can be read from the interface.", ("interface",)),
     Metric("flowclass_capture_restarts", "counter", "Times a lost interface was opened again.", ("interface",)),
     Metric("flowclass_worker_up", "gauge", "Whether the worker reads packets.", ("interface", "worker")),

@@ -76,6 +76,7 @@ def samples(view: View) -> dict[str, list[Sample]]:
             *by_link("dropped", "kernel"),
             *(((link.interface, "device"), float(link.device_lost)) for link in health.links),
         ],
+        "flowclass_capture_ring_freezes": by_link("freezes"),
         "flowclass_capture_up": [((link.interface,), float(link.up)) for link in health.links],
         "flowclass_capture_restarts": [((link.interface,), float(link.restarts)) for link in health.links],
         "flowclass_worker_up": by_worker(lambda one: one.row.pulse["phase"][0] == Phase.CAPTURING),

@@ -34,6 +34,7 @@ PULSE_FIELDS = (
     Field("last_packet_ns", "i8", "time of the last packet", "ns"),
     Field("seen", "u8", "packets that reached the ring, dropped ones included", "packet"),
     Field("dropped", "u8", "packets that the kernel could not store", "packet"),
+    Field("freezes", "u8", "times that the kernel found the ring full"),
     Field("block", "u8", "the kernel's number of the ring block in hand"),
     Field("read_before", "u8", "packets read when that block was begun", "packet"),
     Field("live_flows", "u8", "flows in the table", "flow"),

@@ -65,7 +65,7 @@ def test_frames_come_out_as_they_went_in(veth: Wire) -> None:
     frames = [frame(i, 60 + i) for i in range(1000)]
     found, source = captured(veth, frames)
     assert found == frames
-    assert (source.seen, source.dropped) == (1000, 0)
+    assert (source.seen, source.dropped, source.freezes) == (1000, 0, 0)
 
 
 def test_a_vlan_tag_that_the_kernel_took_off_is_put_back(veth: Wire) -> None:
@@ -99,6 +99,7 @@ def test_what_does_not_fit_is_counted_as_dropped(veth: Wire) -> None:
     source.count()
     assert source.seen == 4000
     assert source.dropped > 1000
+    assert source.freezes == 1
     source.close()
 
 

@@ -46,7 +46,7 @@ class Played(RingSource):
 
     def __init__(self, blocks: Sequence[PacketBlock]) -> None:
         self.name, self.problems, self.partial = "played", [], False
-        self.seen = self.dropped = self.sequence = 0
+        self.seen = self.dropped = self.freezes = self.sequence = 0
         self._blocks = blocks
         self.left = len(blocks)
 
@@ -95,12 +95,17 @@ class Desk:
 
 
 def run(
-    blocks: Sequence[PacketBlock], settings: MeterSettings, take: Callable[[Batch], None], *, all_flows: bool = True
+    blocks: Sequence[PacketBlock],
+    settings: MeterSettings,
+    take: Callable[[Batch], None],
+    *,
+    all_flows: bool = True,
+    words: bool = True,
 ) -> Row:
     """Let a worker read blocks, hand what it tells to ``take``, and return its counters."""
     source, row = Played(blocks), Row()
     desk = Desk(source, take)
-    worker = Loop(Order(RingSettings("played"), "ring", settings, None, all_flows), row, desk, desk)
+    worker = Loop(Order(RingSettings("played"), "ring", settings, None, all_flows, words), row, desk, desk)
     worker.source = source
     worker.run()
     return row
