@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from flowclass.calls.active import CLIENT
+from flowclass.calls.active import CALLER
 from flowclass.calls.live import LIVE
 from flowclass.flow.record import FLOW, MEDIA
 from flowclass.flow.sipevents import SIP_EVENT
@@ -18,7 +18,7 @@ from flowclass.record.field import Field, dtype_of
 from flowclass.record.verdict import Kind
 
 #: The arrays of a batch, in the order in which they follow its head.
-ARRAYS = {"flows": FLOW, "verdicts": VERDICT, "media": MEDIA, "events": SIP_EVENT, "live": LIVE, "callers": CLIENT}
+ARRAYS = {"flows": FLOW, "verdicts": VERDICT, "media": MEDIA, "events": SIP_EVENT, "live": LIVE, "callers": CALLER}
 #: Its numbers.
 NUMBERS = (
     Field("now_ns", "i8", "the capture's clock", "ns"),
@@ -48,7 +48,7 @@ class Batch:
     media : MEDIA[k], whose ``flow`` points into the flows
     events : SIP_EVENT[e] seen since the batch before
     live : LIVE[m], see ``is_snapshot``
-    callers : CLIENT[c], who has media of a call now, see ``is_census``
+    callers : CALLER[c], flows with media of a call now, see ``is_census``
     note : a word for the supervisor
     now_ns, first_ns, last_ns, dropped, both_ways, is_snapshot, is_census : see NUMBERS
     """

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from flowclass.calls.active import clients_of
 from flowclass.calls.assembler import Assembler
 from flowclass.calls.record import Call
 from flowclass.daemon.batch import Batch
@@ -116,7 +117,9 @@ class Records:
         self.policy.mark(batch.flows)
         calls = self.links[interface].take(number, batch)
         if batch.is_census:
-            self._totals.now.take((interface, number), batch.callers, batch.now_ns, self.policy.networks_of)
+            self.policy.locate(batch.callers)
+            clients = clients_of(batch.callers)
+            self._totals.now.take((interface, number), clients, batch.now_ns, self.policy.network_name)
         self.policy.hide(batch.flows)
         for outlet in (*self._outlets.get(FLOWS, ()), *self._outlets.get(IPFIX, ())) if count else ():
             outlet.put(count, batch.flows, batch.verdicts, interface)
@@ -139,7 +142,7 @@ class Records:
     def forget(self, interface: str, number: int) -> None:
         """Do not wait for what this worker has not told: it has died."""
         self.links[interface].forget(number)
-        self._totals.now.forget((interface, number), self.policy.networks_of)
+        self._totals.now.forget((interface, number), self.policy.network_name)
 
     def close(self) -> None:
         """End all calls, write what waits, and finish the files."""

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Any, Protocol
 
-from flowclass.calls.active import active_clients
+from flowclass.calls.active import calling
 from flowclass.calls.live import snapshot
 from flowclass.capture.block import PacketBlock
 from flowclass.capture.libpcap import LibpcapSource
@@ -170,7 +170,7 @@ class Worker:
         pulse["live_flows"] = meter.live_flows
         if not 0 <= now_ns - self._counted_ns < ACTIVE_NS:
             self._counted_ns = now_ns
-            self._give(callers=active_clients(*meter.live_rows(), now_ns), is_census=1)
+            self._give(callers=calling(*meter.live_rows(), now_ns), is_census=1)
         if not 0 <= now_ns - self._compared_ns < DRIFT_NS:
             self._compared_ns = now_ns
             pulse["drift"], pulse["drifted_features"] = self._recent.drift(self._pipeline.model.norms)

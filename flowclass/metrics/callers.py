@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Hashable
-from typing import Any
+from collections.abc import Callable, Hashable, Iterable
 
 import numpy as np
 
-from flowclass.calls.active import CLIENT
+from flowclass.calls.active import CLIENT, distinct, newcomers
 from flowclass.networks.networkmap import OTHER
 from flowclass.record.verdict import App
 
 #: How long the callers of a worker that died do not count as new: its successor starts within a minute at most
 #: (``daemon.seat``), with an empty table, and has to find out about their calls again.
 HELD_NS = 120 * 1_000_000_000
-#: Gives the network's name of each CLIENT, None without a prefix file.
-Namer = Callable[[Any], list[str] | None]
+#: Gives the name of a network by its number, None without a prefix file.
+Namer = Callable[[int], str | None]
 
 
 class Callers:
@@ -37,15 +36,15 @@ class Callers:
         self._held: list[tuple[int, np.ndarray]] = []
         self._now_ns = 0
 
-    def take(self, worker: Hashable, callers: np.ndarray, now_ns: int, name: Namer) -> None:
-        """Take CLIENT[k], all clients that a worker sees at ``now_ns`` of the capture's clock."""
+    def take(self, worker: Hashable, clients: np.ndarray, now_ns: int, name: Namer) -> None:
+        """Take CLIENT[c], all distinct clients that a worker sees at ``now_ns`` of the capture's clock."""
         self._now_ns = now_ns
         self._held = [(until_ns, held) for until_ns, held in self._held if 0 <= until_ns - now_ns <= HELD_NS]
         before = _together([*self._told.values(), *(held for _, held in self._held)])
-        self._told[worker] = callers
+        self._told[worker] = clients
         # New mappings, not the old ones changed: a scrape may be reading them.
         started = Counter(self.started)
-        started.update(_count(np.setdiff1d(np.unique(callers), before, assume_unique=True), name))
+        started.update(_count(newcomers(clients, before), name))
         self.started = dict(started)
         self._recount(name)
 
@@ -59,13 +58,15 @@ class Callers:
         self.active = dict.fromkeys(self.started, 0) | _count(_together(self._told.values()), name)
 
 
-def _together(parts: Any) -> np.ndarray:
+def _together(parts: Iterable[np.ndarray]) -> np.ndarray:
     """Return the CLIENTs of several arrays, once each."""
-    return np.unique(np.concatenate([np.zeros(0, CLIENT), *parts]))
+    return distinct(np.concatenate([np.zeros(0, CLIENT), *parts]))
 
 
-def _count(callers: np.ndarray, name: Namer) -> Counter[tuple[str, str]]:
+def _count(clients: np.ndarray, name: Namer) -> Counter[tuple[str, str]]:
     """Return how many CLIENTs there are by (application, network)."""
-    names = name(callers) or [OTHER.name] * len(callers)
-    apps = [App(number).name.lower() for number in callers["app"].tolist()]
-    return Counter(zip(apps, names, strict=True))
+    pairs = Counter(zip(clients["app"].tolist(), clients["network"].tolist(), strict=True))
+    found = Counter[tuple[str, str]]()
+    for (app, network), count in pairs.items():
+        found[App(app).name.lower(), name(network) or OTHER.name] += count
+    return found

@@ -66,18 +66,17 @@ class Enrichment:
         """The networks' names by number."""
         return tuple(network.name for network in self.networks)
 
-    def networks_of(self, clients: Any) -> list[str] | None:
-        """Return the names of the networks of addresses (fields ``hi`` and ``lo``), None without a prefix file."""
-        if self._map is None:
-            return None
-        names = self.names
-        return [names[number] for number in self._map.find_address(clients["hi"], clients["lo"]).tolist()]
-
     def mark(self, flows: Any) -> None:
         """Set ``network``, ``client``, ``country`` and ``asn`` of FLOW[n], to nothing where there is no file."""
-        for name in ("network", "client", "country", "asn"):
+        for name in ("country", "asn"):
+            flows[name] = 0
+        self.locate(flows)
+        if self._geo is not None:
+            self._geo.mark(flows)
+
+    def locate(self, flows: Any) -> None:
+        """Set ``network`` and ``client`` alone, to nothing without a prefix file."""
+        for name in ("network", "client"):
             flows[name] = 0
         if self._map is not None:
             self._map.mark(flows)
-        if self._geo is not None:
-            self._geo.mark(flows)

@@ -75,10 +75,6 @@ class NetworkMap:
         """The networks' names, by number."""
         return [network.name for network in self.networks]
 
-    def find_address(self, hi: Any, lo: Any) -> np.ndarray:
-        """Return uint16[n], the networks of addresses (two words) by the rows that ask for no VLAN and no TEID."""
-        return self._plain.find(hi, lo)
-
     def find(self, hi: Any, lo: Any, flows: Any) -> np.ndarray:
         """Return uint16[n], the network of one address (two words) of each of FLOW[n]."""
         found = self._plain.find(hi, lo)
@@ -110,7 +106,7 @@ class NetworkMap:
                 found[rows[value > 0]] = value[value > 0]
 
     def mark(self, flows: Any) -> None:
-        """Set ``network`` and ``client`` of FLOW[n].
+        """Set ``network`` and ``client`` of FLOW[n], or of rows with its addresses, ports and tunnels.
 
         The side that the file knows is the client; where it knows both, ports and private addresses decide as they do
         without a file.

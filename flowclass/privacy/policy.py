@@ -82,9 +82,10 @@ class RecordPolicy:
             return None
         return self.enrichment.names[number]
 
-    def networks_of(self, clients: Any) -> list[str] | None:
-        """Return the names of the networks of CLIENT[n] by their addresses, None without a prefix file."""
-        return None if self.enrichment is None else self.enrichment.networks_of(clients)
+    def locate(self, flows: Any) -> None:
+        """Set ``network`` and ``client`` of flows, whose tunnels the prefix file may ask for; zeros without one."""
+        if self.enrichment is not None:
+            self.enrichment.locate(flows)
 
     def mark(self, flows: Any) -> None:
         """Set networks, countries and AS of FLOW[n]: before calls are made of them."""

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import ipaddress
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from flowclass.calls.active import SILENT_NS, active_clients, is_private
+from flowclass.calls.active import CALLER, SILENT_NS, calling, clients_of, is_private
+from flowclass.flow.record import FLOW
 from flowclass.flow.rows import BODY, HOT
-from flowclass.record.packet import IPV4_MAPPED
+from flowclass.networks.enrichment import EnrichmentSettings
+from flowclass.privacy.policy import PolicySettings, RecordPolicy
+from flowclass.record.packet import IPV4_MAPPED, TunnelKind
 from flowclass.record.verdict import App, Kind
 
 NOW = 1_000 * 1_000_000_000
@@ -54,7 +58,39 @@ def table(*flows: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
     ],
 )
 def test_active_calls(flows: list[dict[str, Any]], wanted: dict[App, int]) -> None:
-    assert Counter(App(app) for app in active_clients(*table(*flows), NOW)["app"].tolist()) == wanted
+    assert Counter(App(app) for app in clients_of(calling(*table(*flows), NOW))["app"].tolist()) == wanted
+
+
+@pytest.mark.parametrize(
+    "flow",
+    [{"src": PEER, "dst": RELAY}, {"src": RELAY, "dst": PEER}, {"src": PEER, "dst": RELAY, "sport": 3478, "dport": 9}],
+    ids=["from", "to", "ports say otherwise"],
+)
+def test_client__is_the_side_in_the_prefix_file_as_in_records(flow: dict[str, Any], tmp_path: Path) -> None:
+    path = tmp_path / "networks.csv"
+    path.write_text(f"prefix,network\n{PEER},blue\n")
+    policy = RecordPolicy(PolicySettings(EnrichmentSettings(str(path))))
+    callers = calling(*table(flow), NOW)
+    policy.locate(callers)
+    (client,) = clients_of(callers)
+    assert (client["hi"], client["lo"]) == words(PEER)
+    assert policy.network_name(int(client["network"])) == "blue"
+
+
+def test_network__may_be_that_of_a_vlan(tmp_path: Path) -> None:
+    path = tmp_path / "networks.csv"
+    path.write_text("prefix,network,vlan\n*,green,12\n")
+    policy = RecordPolicy(PolicySettings(EnrichmentSettings(str(path))))
+    hot, body = table({}, {"src": OTHER})
+    body[0]["depth"], body[0]["tunnel_kind"][0], body[0]["tunnel_id"][0] = 1, TunnelKind.VLAN, 12
+    callers = calling(hot, body, NOW)
+    policy.locate(callers)
+    names = {int(client["lo"]): policy.network_name(int(client["network"])) for client in clients_of(callers)}
+    assert names == {words(CLIENT)[1]: "green", words(OTHER)[1]: "other"}
+
+
+def test_columns__are_those_of_a_flow() -> None:
+    assert all(CALLER[name] == FLOW[name] for name in CALLER.names or () if name != "app")
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,9 @@ S = 1_000_000_000
 VIBER, SKYPE = ("viber", "other"), ("skype", "other")
 
 
-def clients(*hosts: int, app: App = App.VIBER) -> Any:
+def clients(*hosts: int, app: App = App.VIBER, network: int = 0) -> Any:
     """Return CLIENT rows of hosts by number."""
-    return np.array([(app, 0, host) for host in hosts], CLIENT)
+    return np.array([(app, 0, host, network) for host in hosts], CLIENT)
 
 
 def nameless(_: Any) -> None:
@@ -46,8 +46,18 @@ def test_application_without_calls_stays_at_zero() -> None:
 
 def test_clients_are_counted_by_network() -> None:
     callers = Callers()
-    callers.take(0, clients(1, 2, 3), S, lambda rows: ["odd" if low & 1 else "even" for low in rows["lo"].tolist()])
+    callers.take(
+        0, np.concatenate([clients(1, 3, network=1), clients(2, network=2)]), S, ["", "odd", "even"].__getitem__
+    )
     assert callers.active == {("viber", "odd"): 2, ("viber", "even"): 1}
+
+
+def test_client_whose_network_gets_another_name_does_not_start_again() -> None:
+    callers = Callers()
+    callers.take(0, clients(1, network=1), S, ["other", "before", "after"].__getitem__)
+    callers.take(0, clients(1, network=2), 2 * S, ["other", "before", "after"].__getitem__)
+    assert callers.active == {("viber", "before"): 0, ("viber", "after"): 1}
+    assert callers.started == {("viber", "before"): 1}
 
 
 def test_successor_of_a_dead_worker_finds_no_new_callers() -> None:

@@ -43,8 +43,8 @@ def view() -> View:
     workers = [WorkerHealth("eth7", number, row) for number, row in enumerate(rows)]
     health = Health([LinkHealth("eth7", up=True)], workers, [SinkHealth("jsonl", written=9)])
     view = View(health, 100, replace(small_bundle(), name="pack", manifest={"trained": "1970-01-02"}))
-    callers = np.array([(App.VIBER, 0, 1), (App.VIBER, 0, 2)], CLIENT)
-    view.calls.now.take("eth7", callers, 1, lambda clients: ["mobile"] * len(clients))
+    callers = np.array([(App.VIBER, 0, 1, 1), (App.VIBER, 0, 2, 1)], CLIENT)
+    view.calls.now.take("eth7", callers, 1, ["other", "mobile"].__getitem__)
     return view
 
 

@@ -12,7 +12,6 @@ import pytricia
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flowclass.calls.active import CLIENT
 from flowclass.errors import UsageError
 from flowclass.flow.record import FLOW
 from flowclass.networks.enrichment import Enrichment, EnrichmentSettings
@@ -21,7 +20,6 @@ from flowclass.networks.networkmap import MAX_NETWORKS, NetworkMap
 from flowclass.networks.prefixfile import Network, PrefixRow
 from flowclass.record.client import Client
 from flowclass.record.packet import IPV4_MAPPED, TunnelKind
-from flowclass.record.verdict import App
 from flowclass.sinks.values import client_network
 
 
@@ -159,15 +157,6 @@ def test_selectors__without_a_match_leave_the_plain_answer(tmp_path: Path) -> No
         tmp_path / "p.csv", text, ("192.0.2.1", "198.51.100.1"), depth=1, tunnel_kind=TunnelKind.VLAN, tunnel_id=12
     )
     assert found == [("plain", Client.SOURCE)]
-
-
-def test_networks_of_clients__are_those_of_their_addresses(tmp_path: Path) -> None:
-    path = tmp_path / "p.csv"
-    path.write_text("prefix,network,vlan\n192.0.2.0/24,blue,\n2001:db8::/32,green,\n198.51.100.0/24,red,7\n")
-    enrichment = Enrichment(EnrichmentSettings(str(path)))
-    addresses = ("192.0.2.9", "2001:db8::1", "198.51.100.1", "203.0.113.1")
-    clients = np.array([(App.VIBER, *words(address)) for address in addresses], CLIENT)
-    assert enrichment.networks_of(clients) == ["blue", "green", "other", "other"]
 
 
 def test_reload__keeps_numbers_of_names(tmp_path: Path) -> None:
