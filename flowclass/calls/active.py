@@ -6,42 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from flowclass.calls.ends import SERVER_PORTS
+from flowclass.calls.ends import NOBODY_KNOWS, SOURCE
 from flowclass.calls.leg import FAMILY
+from flowclass.calls.legs import ends_of_clients, is_target_lesser
 from flowclass.flow.record import FLOW_FIELDS
 from flowclass.flow.rows import BODY_FIELDS, HOT_FIELDS
-from flowclass.record.client import Client
 from flowclass.record.field import dtype_of
-from flowclass.record.packet import IPV4_MAPPED
 from flowclass.record.verdict import Kind
 
 #: A flow silent for longer is no longer a call in progress (FACTS §3.1: longest normal silence 0.4 s, pings of 1 s).
 SILENT_NS = 10_000_000_000
-#: Private IPv4 networks (RFC 1918, RFC 6598) as (network, mask).
-_PRIVATE = (
-    (0x0A000000, 0xFF000000), (0xAC100000, 0xFFF00000), (0xC0A80000, 0xFFFF0000), (0x64400000, 0xFFC00000),
-)  # fmt: skip
-_SERVER_PORTS = np.array(sorted(SERVER_PORTS), np.uint16)
-
-
-def is_private(high: np.ndarray, low: np.ndarray) -> np.ndarray:
-    """Return bool[n]: private IPv4 or unique local IPv6 (RFC 4193) addresses, given as words."""
-    mapped = (high == 0) & (low >> np.uint64(32) == np.uint64(IPV4_MAPPED >> 32))
-    four = low & np.uint64(0xFFFFFFFF)
-    inside = np.zeros(len(low), bool)
-    for network, mask in _PRIVATE:
-        inside |= four & np.uint64(mask) == np.uint64(network)
-    return np.asarray(np.where(mapped, inside, high >> np.uint64(57) == np.uint64(0x7E)))
-
-
-def source_is_client(flows: Any) -> np.ndarray:
-    """Return bool[n]: whether the client of each flow (addresses and ports) is its source: `leg.is_client` at once."""
-    from_source = is_private(flows["src_hi"], flows["src_lo"])
-    to_private = is_private(flows["dst_hi"], flows["dst_lo"])
-    to_server = np.isin(flows["dport"], _SERVER_PORTS) | ~np.isin(flows["sport"], _SERVER_PORTS)
-    return np.asarray(np.where(from_source == to_private, to_server, from_source))
-
-
 _HOT_READ = ("src_hi", "src_lo", "dst_hi", "dst_lo", "sport", "dport")
 _BODY_READ = ("app", "depth", "tunnel_kind", "tunnel_id")
 #: What a flow with media of a call says of whose it is: columns of HOT and of BODY, and those of FLOW that a prefix
@@ -80,9 +54,10 @@ def calling(hot: Any, body: Any, now_ns: int) -> np.ndarray:
 def clients_of(callers: Any) -> np.ndarray:
     """Return CLIENT[c], the clients of CALLER[k], once by application as evidence names it.
 
-    The side that the prefix file knows is the client, as it is in records; else private addresses and ports decide.
+    Which end is the client's is said as for the legs of calls that have ended.
     """
-    is_source = np.where(callers["client"] > 0, callers["client"] == Client.SOURCE, source_is_client(callers))
+    ends = ends_of_clients(callers["app"], callers)
+    is_source = np.where(ends == NOBODY_KNOWS, is_target_lesser(callers) == 0, ends == SOURCE)
     clients = np.zeros(len(callers), CLIENT)
     clients["app"] = callers["app"]
     for look_alike, family in FAMILY.items():

@@ -36,9 +36,9 @@ def legs_of(flows: Any, verdicts: Any, media: Any) -> list[Leg]:
     streamed = _extent_of_streams(media, len(flows))[:, chosen]
     flows, verdicts = flows[chosen], verdicts[chosen]
     apps = verdicts["app"]
-    ends = _client_ends(apps, flows)
+    ends = ends_of_clients(apps, flows)
     # Of two ends of which neither is known to be the client the lesser is taken, so that no order of packets matters.
-    up = np.where(ends == NOBODY_KNOWS, _is_target_lesser(flows), ends)
+    up = np.where(ends == NOBODY_KNOWS, is_target_lesser(flows), ends)
     is_media, carried, spans = _media(flows, verdicts, streamed)
     names = apps.tolist()
     client, peer = _addresses(flows, up), _addresses(flows, 1 - up)
@@ -95,7 +95,7 @@ def legs_of(flows: Any, verdicts: Any, media: Any) -> list[Leg]:
     return list(map(Leg, *columns.values()))
 
 
-def _client_ends(apps: Any, flows: Any) -> Any:
+def ends_of_clients(apps: Any, flows: Any) -> Any:
     """Return int64[n]: which end is the client's."""
     has_network = flows["network"] > 0
     # The prefix file knows one side: that is whose calls are counted, whatever ports look like.
@@ -103,7 +103,7 @@ def _client_ends(apps: Any, flows: Any) -> Any:
     return np.where(is_one_known, np.where(has_network[:, 0], SOURCE, TARGET), client_ends(apps, flows))
 
 
-def _is_target_lesser(flows: Any) -> Any:
+def is_target_lesser(flows: Any) -> Any:
     """Return int64[n]: 1 where the target's address and port come before the source's, else 0."""
     lesser = flows["dport"] < flows["sport"]
     for word in ("lo", "hi"):

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from flowclass.calls.active import source_is_client
+from flowclass.calls.ends import TARGET, client_ends
 from flowclass.errors import UsageError
 from flowclass.networks.intervals import Intervals, Prefix
 from flowclass.networks.prefixfile import Network, PrefixRow, read_prefixes
@@ -113,6 +113,8 @@ class NetworkMap:
         """
         source = self.find(flows["src_hi"], flows["src_lo"], flows)
         target = self.find(flows["dst_hi"], flows["dst_lo"], flows)
-        from_source = (source > 0) & ((target == 0) | source_is_client(flows))
+        # Whose application it is does not matter here: each has relay ports of its own, and both ends are clients.
+        ends = client_ends(np.zeros(len(flows), np.uint8), flows)
+        from_source = (source > 0) & ((target == 0) | (ends != TARGET))
         flows["network"][:, 0], flows["network"][:, 1] = source, target
         flows["client"] = np.where(from_source, Client.SOURCE, np.where(target > 0, Client.DESTINATION, Client.UNKNOWN))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from flowclass.calls.active import CALLER, SILENT_NS, calling, clients_of, is_private
+from flowclass.calls.active import CALLER, SILENT_NS, calling, clients_of
 from flowclass.flow.record import FLOW
 from flowclass.flow.rows import BODY, HOT
 from flowclass.networks.enrichment import EnrichmentSettings
@@ -91,15 +91,3 @@ def test_network__may_be_that_of_a_vlan(tmp_path: Path) -> None:
 
 def test_columns__are_those_of_a_flow() -> None:
     assert all(CALLER[name] == FLOW[name] for name in CALLER.names or () if name != "app")
-
-
-@pytest.mark.parametrize(
-    ("address", "private"),
-    [
-        ("10.1.2.3", True), ("172.16.0.1", True), ("172.32.0.1", False), ("192.168.0.1", True), ("100.64.0.1", True),
-        ("8.8.8.8", False), ("fd00::1", True), ("2001:db8::1", False),
-    ],
-)  # fmt: skip
-def test_is_private(address: str, private: bool) -> None:
-    high, low = words(address)
-    assert is_private(np.array([high], np.uint64), np.array([low], np.uint64)).tolist() == [private]
