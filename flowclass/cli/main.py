@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 
 from flowclass.cli import analyze, checkconfig, corpus, doctor, evaluate, explain, features, model, run, top, train
 from flowclass.errors import FlowclassError
+from flowclass.journal import Level, log
 
 #: New objects after which Python looks for garbage in cycles. Records in progress, of which there may be a million,
 #: hold none, and with Python's own 700 it would walk them again and again.
@@ -63,7 +64,7 @@ class ShowVersion(argparse.Action):
 
 def complain(message: str) -> None:
     """Write one message to stderr."""
-    print(f"flowclass: {message}", file=sys.stderr)
+    log(message, Level.ERROR)
 
 
 def build_parser() -> Parser:

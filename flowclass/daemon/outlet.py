@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from flowclass.daemon.waiting import WaitingRoom
 from flowclass.errors import FlowclassError
+from flowclass.journal import Level, Log
 from flowclass.metrics.health import SinkHealth
 
 #: Seconds until a failed sink is tried again: the first time, and at most.
@@ -59,7 +60,7 @@ class Outlet:
         pattern: str,
         begin: Callable[[str], RecordFile],
         what: str,
-        log: Callable[[str], None],
+        log: Log,
         most: int = MOST_WAITING,
     ) -> None:
         self.health = SinkHealth(what)
@@ -122,7 +123,7 @@ class Outlet:
                 sink.write(*records)
                 self.health.written += count
                 if not self.health.up:
-                    self._log(f"{self.health.name}: records are written again")
+                    self._log(f"{self.health.name}: records are written again", Level.INFO)
                 self.health.up, self._pause_s = True, FIRST_PAUSE_S
                 return
         except (FlowclassError, OSError) as error:

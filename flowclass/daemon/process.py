@@ -14,6 +14,7 @@ from flowclass.daemon.batch import Batch
 from flowclass.daemon.order import Order, Orders
 from flowclass.daemon.waiting import WaitingRoom
 from flowclass.errors import FlowclassError
+from flowclass.journal import Level, log
 from flowclass.metrics.row import Row
 
 #: Flow records that may wait between a packet loop and the supervisor; a flow takes about 350 bytes.
@@ -75,7 +76,7 @@ def main(arguments: list[str]) -> int:
         stream.start()
         worker.run()
     except FlowclassError as error:
-        print(f"flowclass: worker: {error}", file=sys.stderr, flush=True)
+        log(f"worker: {error}", Level.ERROR)
         return 1
     stream.close()
     return 0

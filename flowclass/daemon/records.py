@@ -14,6 +14,7 @@ from flowclass.calls.record import Call
 from flowclass.daemon.batch import Batch
 from flowclass.daemon.outlet import Outlet
 from flowclass.daemon.settings import OUTPUTS, ServiceSettings
+from flowclass.journal import Log
 from flowclass.metrics.calls import CallTotals
 from flowclass.pipeline import CALLS_AT_ONCE, CALLS_SWEEP_NS, NS_PER_S
 from flowclass.privacy.policy import RecordPolicy
@@ -81,7 +82,7 @@ class Records:
     log : told of sinks that fail and recover
     """
 
-    def __init__(self, settings: ServiceSettings, totals: CallTotals, log: Callable[[str], None]) -> None:
+    def __init__(self, settings: ServiceSettings, totals: CallTotals, log: Log) -> None:
         self.policy = RecordPolicy(settings.policy)
         self._totals = totals
         self._log = log

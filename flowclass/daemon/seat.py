@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,8 @@ from flowclass.daemon.member import Member
 from flowclass.daemon.order import Command, Order
 from flowclass.daemon.tap import Tap
 from flowclass.daemon.worker import ENDED, LOST, PROBLEM, READY, RELOADED
+from flowclass.errors import CaptureError
+from flowclass.journal import Log
 from flowclass.metrics.health import WorkerHealth
 from flowclass.metrics.row import Phase
 
@@ -54,7 +56,7 @@ class Seat:
     health : see WorkerHealth
     """
 
-    def __init__(self, tap: Tap, number: int, member: Member, order: Order, log: Callable[[str], None]) -> None:
+    def __init__(self, tap: Tap, number: int, member: Member, order: Order, log: Log) -> None:
         self.tap = tap
         self.number = number
         self.member = member
@@ -152,9 +154,14 @@ class Seat:
         return True
 
     def tell(self, command: Command) -> None:
-        """Give a command to a worker that runs."""
-        if self.is_running:
+        """Give a command to a worker that runs; one that does not take it is replaced, and the next has its order."""
+        if not self.is_running:
+            return
+        try:
             self.member.tell(command)
+        except CaptureError as error:
+            self._log(f"{self.name}: {error}")
+            self.member.kill()
 
     @property
     def captures(self) -> bool:

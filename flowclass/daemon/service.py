@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import selectors
 import signal
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -22,6 +21,7 @@ from flowclass.daemon.settings import ServiceSettings
 from flowclass.daemon.tap import Tap
 from flowclass.daemon.worker import bundle_of
 from flowclass.errors import FlowclassError
+from flowclass.journal import Level, log
 from flowclass.metrics.calls import CallTotals
 from flowclass.metrics.health import Health, View
 from flowclass.metrics.http import MetricsServer, parse_listen
@@ -33,11 +33,6 @@ LOOK_S = 0.1
 DRAIN_S = 60.0
 #: Seconds for what is killed to go.
 KILLED_S = 5.0
-
-
-def log(message: str) -> None:
-    """Write a line for people, and for the journal."""
-    print(f"flowclass: {message}", file=sys.stderr, flush=True)
 
 
 def web_of(settings: ServiceSettings) -> WebConfig | None:
@@ -167,7 +162,7 @@ class Service:
             return
         self._is_ready = True
         names = ", ".join(self.settings.interfaces)
-        log(f"capturing from {names}" + (f", metrics on port {self._server.port}" if self._server else ""))
+        log(f"capturing from {names}" + (f", metrics on port {self._server.port}" if self._server else ""), Level.INFO)
         self._notifier.tell("READY=1", f"STATUS=capturing from {names}")
 
     def _give(self, tap: Tap) -> None:
@@ -229,7 +224,7 @@ class Service:
         if self._server is not None:
             self._server.close()
         stats, _ = self._view.account()
-        log(f"stopped: {self._status()}, {int(stats['flows_created'])} flows")
+        log(f"stopped: {self._status()}, {int(stats['flows_created'])} flows", Level.INFO)
 
     def _reload(self) -> None:
         """Take over what can be changed; a file that cannot be used changes nothing."""
@@ -257,5 +252,8 @@ class Service:
                 seat.tell(Command("model", folder=fresh.model))
                 seat.tell(Command("meter", timeouts=timeouts))
             kept = [name for name in vars(fresh) if getattr(fresh, name) != getattr(self.settings, name)]
-            log("settings read again" + (f"; a restart is needed for: {', '.join(kept)}" if kept else ""))
+            log(
+                "settings read again" + (f"; a restart is needed for: {', '.join(kept)}" if kept else ""),
+                Level.WARNING if kept else Level.INFO,
+            )
         self._notifier.tell("READY=1")

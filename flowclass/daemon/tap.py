@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Callable
 
 from flowclass.capture.device import INTERFACES
 from flowclass.capture.libpcap import LibpcapSource
 from flowclass.capture.ringsocket import RingSettings, admit, is_up, linktype_of, open_rings
 from flowclass.daemon.order import Command
 from flowclass.errors import CaptureError
+from flowclass.journal import Level, Log
 from flowclass.metrics.health import LinkHealth
 
 #: Seconds until a lost interface is tried again: the first time, and at most.
@@ -47,9 +47,7 @@ class Tap:
         The filter is wrong.
     """
 
-    def __init__(
-        self, settings: RingSettings, workers: int, method: str, clients: tuple[str, ...], log: Callable[[str], None]
-    ) -> None:
+    def __init__(self, settings: RingSettings, workers: int, method: str, clients: tuple[str, ...], log: Log) -> None:
         self.settings = settings
         self.method = method_of(settings.interface, method)
         self.workers = workers if self.method == RING else 1
@@ -102,7 +100,7 @@ class Tap:
             return False
         self._pause_s, self._is_lost = FIRST_PAUSE_S, False
         self.health.restarts += 1
-        self._log(f"{self.settings.interface}: capturing again")
+        self._log(f"{self.settings.interface}: capturing again", Level.INFO)
         return True
 
     def close(self) -> None:

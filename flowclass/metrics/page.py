@@ -7,7 +7,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable
 
-from flowclass.metrics.health import View
+from flowclass.metrics.health import LinkHealth, View
 
 #: Rates are over this long at least, and the page is loaded anew as often.
 LEAST_S = 5.0
@@ -42,9 +42,8 @@ class StatusPage:
         stats, totals = view.account()
         packets_s, bits_s = self.rates()
         facts = [
-            *((f"interface {link.interface}", "up" if link.up else "DOWN") for link in health.links),
+            *((f"interface {link.interface}", self._link(link)) for link in health.links),
             ("packets read", f"{int(stats['packets_read']):,}, {packets_s:,.0f} a second, {bits_s / 1e6:,.1f} Mbit/s"),
-            ("packets dropped by the kernel", f"{health.pulse('dropped'):,}"),
             ("flows now", f"{health.pulse('live_flows'):,} of {view.table_size:,}"),
             ("workers restarted", f"{sum(worker.restarts for worker in health.workers):,}"),
             ("model", view.model.name),
@@ -58,6 +57,16 @@ class StatusPage:
             f"<h2>Calls</h2>{_table(('application', 'now', 'ended', 'minutes of talk'), self._calls())}"
             f"<h2>Flows that have ended</h2>{_table(('application', 'flows', 'packets', 'bytes'), applications)}"
             '<p><a href="/metrics">metrics</a> · <a href="/-/healthy">healthy</a> · <a href="/-/ready">ready</a>'
+        )
+
+    def _link(self, link: LinkHealth) -> str:
+        """Return an interface's state and what it counts."""
+        seen, dropped, freezes = (
+            self._view.health.pulse(name, link.interface) for name in ("seen", "dropped", "freezes")
+        )
+        return (
+            f"{'up' if link.up else 'DOWN'}, {seen:,} packets, {dropped:,} dropped by the kernel, whose ring was full "
+            f"{freezes:,} times, {link.device_lost:,} lost by the device; opened again {link.restarts:,} times"
         )
 
     def _calls(self) -> list[tuple[str, ...]]:

@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
+from flowclass import journal
 from flowclass.daemon import outlet as module
 from flowclass.daemon.outlet import Outlet, unused
 from flowclass.errors import SinkError
+from flowclass.journal import Level
 from flowclass.sinks.callfile import CallFile
 from tests.live import until
 
@@ -56,8 +58,11 @@ def log() -> list[str]:
 
 @pytest.fixture
 def make(broken: threading.Event, stalled: threading.Event, log: list[str], tmp_path: Path) -> Callable[..., Outlet]:
+    def take(message: str, level: Level = Level.WARNING) -> None:
+        log.append(message)
+
     def made(pattern: str = "records", most: int = 100) -> Outlet:
-        outlet = Outlet(str(tmp_path / pattern), lambda name: Lines(name, broken, stalled), "lines", log.append, most)
+        outlet = Outlet(str(tmp_path / pattern), lambda name: Lines(name, broken, stalled), "lines", take, most)
         outlet.start()
         return outlet
 
@@ -153,7 +158,7 @@ def test_a_new_file_begins_when_the_clock_says_so(make: Callable[..., Outlet], t
 
 
 def test_a_file_is_finished_when_its_time_is_over_though_nothing_more_comes(tmp_path: Path) -> None:
-    outlet = Outlet(str(tmp_path / "calls-%S.parquet"), CallFile, "calls", print)
+    outlet = Outlet(str(tmp_path / "calls-%S.parquet"), CallFile, "calls", journal.log)
     outlet.start([])
     until("the file", lambda: [path.suffix for path in tmp_path.iterdir()] == [".parquet"])
     outlet.close()

@@ -25,12 +25,12 @@ CALL = ROOT / "pcaps" / "whatsapp" / "call-2019.pcap"
 SHOWCASE = ROOT / "pcaps" / "showcase.pcap"
 
 
-def promtool(*arguments: str) -> None:
-    """Run promtool in the folder of the rules; fail with what it says."""
+def promtool(*arguments: str, said: str = "") -> None:
+    """Run promtool in the folder of the rules, on what a service said if anything; fail with what it says."""
     if shutil.which("promtool") is None:
         pytest.skip("promtool (Debian: prometheus) is not installed")
-    done = subprocess.run(["promtool", *arguments], cwd=RULES, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    done = subprocess.run(["promtool", *arguments], cwd=RULES, input=said, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr if said else "") == (0, ""), done.stdout + done.stderr
 
 
 def test_rules_and_configuration_are_valid() -> None:
@@ -144,3 +144,4 @@ def test_every_query_of_the_dashboard_gives_data(veth: Wire, tmp_path: Path) -> 
             until("data", all_answered)
         except AssertionError:
             pytest.fail(f"queries without data: {missing}")
+        promtool("check", "metrics", said=service.get("/metrics"))

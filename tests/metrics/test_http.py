@@ -39,6 +39,7 @@ def view() -> View:
     tunnels = rows[1].totals[App.WIREGUARD, Kind.TUNNEL]
     tunnels["flows"], tunnels["voice_like_s"] = 1, 40
     rows[1].pulse["drift"] = 0.5
+    rows[0].pulse["seen"], rows[1].pulse["seen"], rows[1].pulse["dropped"] = 5, 7, 2
     rows[0].pulse["live_flows"], rows[1].pulse["live_flows"] = 1, 3
     workers = [WorkerHealth("eth7", number, row) for number, row in enumerate(rows)]
     health = Health([LinkHealth("eth7", up=True)], workers, [SinkHealth("jsonl", written=9)])
@@ -118,7 +119,12 @@ def test_what_is_not_served(server: MetricsServer, path: str, method: str, statu
 def test_the_status_page_tells_people(server: MetricsServer) -> None:
     status, text = get(server, "/")
     assert status == 200
-    for part in ("<th>interface eth7<td>up", "<td>viber<td>3<td>", "<td>viber<td>2<td>0<td>0.0", '<a href="/metrics">'):
+    for part in (
+        "<th>interface eth7<td>up, 12 packets, 2 dropped by the kernel",
+        "<td>viber<td>3<td>",
+        "<td>viber<td>2<td>0<td>0.0",
+        '<a href="/metrics">',
+    ):
         assert part in text
 
 
