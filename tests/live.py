@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import json
 import os
 import shutil
@@ -15,6 +16,7 @@ import urllib.error
 import urllib.request
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,8 @@ import pytest
 
 #: Longest wait for anything, in seconds; reached only when something is wrong.
 PATIENCE_S = 240.0
+#: sched.h.
+CLONE_NEWNET = 0x40000000
 
 
 def why_not() -> str | None:
@@ -44,12 +48,31 @@ def ip_link(*arguments: str) -> None:
     subprocess.run(["ip", "link", *arguments], check=True, capture_output=True)
 
 
+def socket_in(namespace: str) -> socket.socket:
+    """Return a packet socket of a network namespace; only the thread that makes it goes there."""
+
+    def make() -> socket.socket:
+        with Path(f"/run/netns/{namespace}").open() as place:
+            if ctypes.CDLL(None, use_errno=True).setns(place.fileno(), CLONE_NEWNET):
+                raise OSError(ctypes.get_errno(), f"setns {namespace}")
+        return socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(make).result()
+
+
 @dataclass
 class Wire:
-    """Two interfaces joined by a wire: what is sent into one comes out of the other."""
+    """Two interfaces joined by a wire: what is sent into one comes out of the other.
+
+    Attributes
+    ----------
+    namespace : of its own for the near end, empty for this one
+    """
 
     near: str
     far: str
+    namespace: str = ""
 
     def plug(self) -> None:
         """Make the interfaces, silent by themselves."""
@@ -58,15 +81,31 @@ class Wire:
             # Without an address of its own the kernel sends no discovery.
             ip_link("set", name, "addrgenmode", "none")
             ip_link("set", name, "up")
+        if self.namespace:
+            subprocess.run(["ip", "netns", "add", self.namespace], check=True, capture_output=True)
+            ip_link("set", self.near, "netns", self.namespace)
+            self.run("ip", "link", "set", self.near, "up")
+
+    def run(self, *command: str) -> None:
+        """Run a command where the near end is."""
+        inside = ["ip", "netns", "exec", self.namespace] if self.namespace else []
+        subprocess.run([*inside, *command], check=True, capture_output=True, timeout=120)
+
+    def socket(self) -> socket.socket:
+        """Return a socket bound to the near end."""
+        sock = socket_in(self.namespace) if self.namespace else socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+        sock.bind((self.near, 0))
+        return sock
 
     def unplug(self) -> None:
         """Remove both."""
-        ip_link("del", self.near)
+        ip_link("del", self.far)
+        if self.namespace:
+            subprocess.run(["ip", "netns", "del", self.namespace], check=True, capture_output=True)
 
     def send(self, frames: list[bytes]) -> None:
         """Send frames from the near end."""
-        with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as sock:
-            sock.bind((self.near, 0))
+        with self.socket() as sock:
             for frame in frames:
                 sock.send(frame)
 
@@ -74,19 +113,17 @@ class Wire:
         """Send a capture with tcpreplay."""
         if shutil.which("tcpreplay") is None:
             pytest.skip("tcpreplay (Debian: tcpreplay) is not installed")
-        subprocess.run(
-            ["tcpreplay", "-q", "-i", self.near, *options, str(capture)], check=True, capture_output=True, timeout=120
-        )
+        self.run("tcpreplay", "-q", "-i", self.near, *options, str(capture))
 
 
 @contextlib.contextmanager
-def wire() -> Iterator[Wire]:
-    """Give a wire; skip where none can be made."""
+def wire(*, apart: bool = False) -> Iterator[Wire]:
+    """Give a wire, its near end in a network namespace of its own if ``apart``; skip where none can be made."""
     missing = why_not()
     if missing:
         pytest.skip(missing)
     name = uuid.uuid4().hex[:8]
-    made = Wire(f"fca{name}", f"fcb{name}")
+    made = Wire(f"fca{name}", f"fcb{name}", f"fcn{name}" if apart else "")
     made.plug()
     try:
         yield made

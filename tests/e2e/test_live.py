@@ -1,6 +1,6 @@
 """A wire and a file give the same records: real calls, SIP dialogs and attempts, by one worker and by two.
 
-They are played at their own pace over a wire.
+They are played at their own pace over a wire between two network namespaces.
 
 What is compared is everything but absolute times, and flow_id, which is made of the time of a flow's first packet;
 times are compared as distances, within the replay's jitter.
@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import csv
 import os
-import socket
 import struct
 import subprocess
 import sys
@@ -101,11 +100,13 @@ def chosen(corpus: Path) -> Iterator[tuple[Path, float]]:
 
 @pytest.fixture
 def veth() -> Iterator[Wire]:
-    with wire() as made:
-        for name in (made.near, made.far):
-            ip_link("set", name, "mtu", "65535")  # captures hold frames that a card has merged
-            # This host must not answer what it sees.
-            Path(f"/proc/sys/net/ipv6/conf/{name}/disable_ipv6").write_text("1")
+    with wire(apart=True) as made:
+        # Captures hold frames that a card has merged.
+        made.run("ip", "link", "set", made.near, "mtu", "65535")
+        ip_link("set", made.far, "mtu", "65535")
+        # Neither end must answer what it sees.
+        made.run("sh", "-c", f"echo 1 > /proc/sys/net/ipv6/conf/{made.near}/disable_ipv6")
+        Path(f"/proc/sys/net/ipv6/conf/{made.far}/disable_ipv6").write_text("1")
         yield made
 
 
@@ -119,8 +120,7 @@ def offline(capture: Path, config: Path, folder: Path) -> tuple[list[dict[str, A
 
 def play(veth: Wire, frames: list[tuple[int, bytes]]) -> None:
     """Send frames at their own pace; what is late on a busy machine does not delay the rest, as it does tcpreplay."""
-    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as sock:
-        sock.bind((veth.near, 0))
+    with veth.socket() as sock:
         began = time.monotonic_ns()
         for age, frame in sorted(frames, key=lambda one: one[0]):
             ahead = age - (time.monotonic_ns() - began)
