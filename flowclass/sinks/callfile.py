@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from operator import attrgetter
 from typing import Any
 
 from flowclass.calls.record import CALL_COLUMNS, COLUMN_NAMES, Call
 from flowclass.sinks.arrow import require_pyarrow
+from flowclass.sinks.csv import QUOTED_MARKS, quoted
 from flowclass.sinks.sink import Output, format_of
 
 #: What joins the items of a list in CSV, as in flow records.
@@ -38,9 +37,7 @@ class CallFile:
         if self._format == "jsonl":
             self._output.write("".join(json.dumps(vars(call)) + "\n" for call in calls).encode())
         elif self._format == "csv":
-            text = io.StringIO()
-            csv.writer(text, lineterminator="\n").writerows(map(_cell, _VALUES(call)) for call in calls)
-            self._output.write(text.getvalue().encode())
+            self._output.write(_csv_lines(calls).encode())
         else:
             self._waiting += calls
 
@@ -51,11 +48,31 @@ class CallFile:
         self._output.close()
 
 
-def _cell(value: Any) -> Any:
-    """Return a value as CSV has it: lists of words joined, lists of objects as JSON."""
-    if not isinstance(value, list):
-        return value
-    return json.dumps(value) if value and isinstance(value[0], dict) else LIST_MARK.join(value)
+def _csv_lines(calls: Sequence[Call]) -> str:
+    """Return calls as lines of CSV: lists of words joined, lists of objects as JSON, nothing for None."""
+    columns = zip(*map(_VALUES, calls), strict=True)
+    cells = [_cells(str(column.type), values) for column, values in zip(CALL_COLUMNS, columns, strict=False)]
+    return "".join([",".join(row) + "\n" for row in zip(*cells, strict=True)])
+
+
+def _cells(kind: str, values: Sequence[Any]) -> list[str]:
+    """Return the fields of a column of a type."""
+    match kind:
+        case "list[dict[str, Any]]":
+            return _quoted([json.dumps(value) if value else "" for value in values])
+        case "list[str]":
+            return _quoted([LIST_MARK.join(value) for value in values])
+        case "str" | "str | None":
+            return _quoted(["" if value is None else value for value in values])
+        case _:
+            return ["" if value is None else repr(value) for value in values]
+
+
+def _quoted(texts: list[str]) -> list[str]:
+    """Return a column of texts, each quoted where it must be."""
+    # Seldom one of a column has a mark, and a look at all of them costs little more than at one.
+    every = "".join(texts)
+    return list(map(quoted, texts)) if any(mark in every for mark in QUOTED_MARKS) else texts
 
 
 def _stream_type(pa: Any) -> Any:

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from flowclass.sinks.columns import COLUMN_NAMES, FIXED_COLUMNS, Column
 from flowclass.sinks.format import Format, Marks, prefixed
 
+#: A field with one of these is quoted.
+QUOTED_MARKS = ',"\r\n'
 MARKS = Marks(row_end=b"\n", separator=b";")
 
 
@@ -26,6 +28,6 @@ def _comma(column: Column) -> bytes:
 
 def quoted(text: str) -> str:
     """Return a field as RFC 4180 §2 wants it."""
-    if any(mark in text for mark in ',"\r\n'):
+    if any(mark in text for mark in QUOTED_MARKS):
         return '"' + text.replace('"', '""') + '"'
     return text
