@@ -220,7 +220,8 @@ class Assembler:
 
     def _end(self, call: OpenCall) -> EndedCall:
         """Take a call out: nothing more will come to it."""
-        self._waiting.attach(call)
+        if not call.is_attached:
+            self._waiting.attach(call)
         self._open.remove(call)
         self.ended += 1
         self._waiting.note_given(call)

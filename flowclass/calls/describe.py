@@ -14,13 +14,13 @@ from operator import or_
 import numpy as np
 
 from flowclass.calls.dialog import Dialog
-from flowclass.calls.figures import Sides, StreamRecord, figures, shown
+from flowclass.calls.figures import NO_PAUSES, StreamRecord, TripColumns, figures, pauses, round_trips, shown
 from flowclass.calls.leg import Leg, Span
 from flowclass.calls.opencall import OpenCall, extent, span
 from flowclass.calls.outcome import ended_by, outcome_of_media
 from flowclass.calls.parties import carries, client_of, is_towards, named, near_end, sources_of
 from flowclass.calls.quality import Quality, qualities
-from flowclass.calls.record import MAX_FLOWS, SCHEMA_VERSION, Call, EndedBy
+from flowclass.calls.record import COLUMN_NAMES, MAX_FLOWS, SCHEMA_VERSION, Call, EndedBy
 from flowclass.calls.scene import Scene
 from flowclass.calls.signalling import Signalling
 from flowclass.calls.source import Source
@@ -41,7 +41,7 @@ class EndedCall:
     ----------
     every : its legs, the first to begin first
     legs : those of one end, where both ends are seen
-    sides : what each of ``legs`` carried, as the client of the call sees it
+    sides : the same as the client of the call sees them
     signalling : what went with it, and ``tied`` what of that shares a tie with it
     dialog : what SIP said of it
     up, down : first and last media each way
@@ -51,7 +51,7 @@ class EndedCall:
     every: list[Leg]
     legs: list[Leg]
     client: str
-    sides: list[Sides]
+    sides: list[Leg]
     signalling: list[Signalling]
     tied: list[Signalling]
     dialog: Dialog | None
@@ -62,11 +62,13 @@ class EndedCall:
     @classmethod
     def of(cls, call: OpenCall, dialog: Dialog | None) -> EndedCall:
         """Return a call as it is when it is over."""
-        every = sorted(call.legs.values(), key=lambda leg: (extent(leg)[0], leg.number))
+        every = list(call.legs.values())
+        if len(every) > 1:
+            every.sort(key=lambda leg: (extent(leg)[0], leg.number))
         legs = near_end(every)
         client = client_of(legs)
-        sides = [Sides.of(leg, turned=not is_towards(leg, client)) for leg in legs]
-        up, down = _media_each_way(legs, sides)
+        sides = [leg if is_towards(leg, client) else leg.turned() for leg in legs]
+        up, down = _media_each_way(sides)
         # In which order flows are told of depends on how busy the link is.
         signalling = sorted(call.signalling, key=lambda one: (one.first_ns, one.flow_ids))
         media = span(up, down) or call.media
@@ -75,7 +77,7 @@ class EndedCall:
     @property
     def sources(self) -> list[tuple[Source, int]]:
         """Its sources, with what RTCP on ports of its own says of them, and the direction away from the client."""
-        found = [(one, side.up) for leg, side in zip(self.legs, self.sides, strict=True) for one in leg.sources]
+        found = [(one, leg.up) for leg in self.sides for one in leg.sources]
         for unit in self.signalling:
             is_turned = self.client != unit.client and self.client in unit.host
             found += [(one, 1 - up if is_turned else up) for one, up in unit.reports]
@@ -98,10 +100,11 @@ def call_records(calls: Sequence[EndedCall], scene: Scene, end_ns: int | None, s
     is_dropped = np.array([call.media[0] <= scene.dropped_ns <= call.media[1] for call in calls], bool)
     is_snapped = np.array([any([leg.is_snapped for leg in call.legs]) for call in calls], bool)
     rated = qualities(streams, is_dropped, is_snapped, scene.quality)
+    trips = round_trips([call.sides for call in calls], streams)
     each, shown_streams = streams.each, shown(streams)
     return [
-        _record(call, each[place], shown_streams[place], quality, scene, end_ns, setup_ns)
-        for call, place, quality in zip(calls, streams.places(len(calls)), rated, strict=True)
+        _record(call, each[places], shown_streams[places], quality, measured, scene, end_ns, setup_ns)
+        for call, places, quality, measured in zip(calls, streams.places(len(calls)), rated, trips, strict=True)
     ]
 
 
@@ -126,6 +129,7 @@ def _record(
     streams: Sequence[Stream],
     shown_streams: list[StreamRecord],
     quality: Quality,
+    trips: TripColumns,
     scene: Scene,
     end_ns: int | None,
     setup_ns: int,
@@ -149,53 +153,58 @@ def _record(
     setup_s = round((talk[0] - start) / NS_PER_S, 6) if talk is not None and not cut_start else None
     costs = [side.cost for side in sides] + [one.cost for one in call.tied]
     path = path_of(legs)
-    return Call(
-        schema=SCHEMA_VERSION,
-        capture=scene.name,
-        call_id=f"{every[0].number:016x}",
-        app=APP_NAMES[app],
-        candidates=app_names(reduce(or_, [leg.candidates for leg in legs], 1 << app)),
-        client=call.client,
-        network=scene.network_name(next((leg.network for leg in legs if leg.client == call.client), 0)),
-        start=start / NS_PER_S,
-        setup_s=setup_s,
-        ring_s=setup_s if dialog is None else _ring_s(dialog),
-        talk_start=None if talk is None else talk[0] / NS_PER_S,
-        end=end / NS_PER_S,
-        talk_s=0.0 if talk is None else round((talk[1] - talk[0]) / NS_PER_S, 6),
-        outcome=verdict.outcome.value,
-        ended_by=ended.value,
-        cut_start=cut_start,
-        cut_end=cut_end,
-        group=group_of(streams, path),
-        media=media_kinds(streams),
-        media_up=media_kinds([stream for stream in streams if stream.way == UP]),
-        media_down=media_kinds([stream for stream in streams if stream.way == DOWN]),
-        path=path,
-        access_hint=access_network(max([cost[0] for cost in costs])),
-        access_hint_peer=access_network(max([cost[1] for cost in costs])),
-        flows=_flows(call),
-        media_flows=len(every),
-        packets_up=sum([side.packets[0] for side in sides]),
-        packets_down=sum([side.packets[1] for side in sides]),
-        bytes_up=sum([side.bytes[0] for side in sides]),
-        bytes_down=sum([side.bytes[1] for side in sides]),
-        bytes_relay=bytes_by_path(legs, relayed=True),
-        bytes_p2p=bytes_by_path(legs, relayed=False),
-        **figures(quality, legs, sides, streams),
-        confidence=round(confidence, 4),
-        reasons=[*evidence(leg.reasons for leg in every), *verdict.reasons],
-        streams=shown_streams,
-    )
+    bytes_relay, bytes_p2p = bytes_by_path(legs)
+    # By place: 54 names would be looked up one by one.
+    values = {
+        "schema": SCHEMA_VERSION,
+        "capture": scene.name,
+        "call_id": f"{every[0].number:016x}",
+        "app": APP_NAMES[app],
+        "candidates": app_names(reduce(or_, [leg.candidates for leg in legs], 1 << app)),
+        "client": call.client,
+        "network": scene.network_name(next((leg.network for leg in legs if leg.client == call.client), 0)),
+        "start": start / NS_PER_S,
+        "setup_s": setup_s,
+        "ring_s": setup_s if dialog is None else _ring_s(dialog),
+        "talk_start": None if talk is None else talk[0] / NS_PER_S,
+        "end": end / NS_PER_S,
+        "talk_s": 0.0 if talk is None else round((talk[1] - talk[0]) / NS_PER_S, 6),
+        "outcome": verdict.outcome.value,
+        "ended_by": ended.value,
+        "cut_start": cut_start,
+        "cut_end": cut_end,
+        "group": group_of(streams, path),
+        "media": media_kinds(streams),
+        "media_up": media_kinds([stream for stream in streams if stream.way == UP]),
+        "media_down": media_kinds([stream for stream in streams if stream.way == DOWN]),
+        "path": path,
+        "access_hint": access_network(max([cost[0] for cost in costs])),
+        "access_hint_peer": access_network(max([cost[1] for cost in costs])),
+        "flows": _flows(call),
+        "media_flows": len(every),
+        "packets_up": sum([side.packets[0] for side in sides]),
+        "packets_down": sum([side.packets[1] for side in sides]),
+        "bytes_up": sum([side.bytes[0] for side in sides]),
+        "bytes_down": sum([side.bytes[1] for side in sides]),
+        "bytes_relay": bytes_relay,
+        "bytes_p2p": bytes_p2p,
+        **figures(quality, trips, NO_PAUSES if streams else pauses(sides)),
+        "confidence": round(confidence, 4),
+        "reasons": [*evidence(leg.reasons for leg in every), *verdict.reasons],
+        "streams": shown_streams,
+    }
+    return Call(*map(values.__getitem__, COLUMN_NAMES))
 
 
-def _media_each_way(legs: Sequence[Leg], sides: Sequence[Sides]) -> tuple[Span | None, Span | None]:
+def _media_each_way(legs: Sequence[Leg]) -> tuple[Span | None, Span | None]:
     """Return first and last media up and down; beside RTP, what has none is its reports, before and after the talk."""
+    if len(legs) == 1:
+        return legs[0].media
     sources = sources_of(legs)
     up = down = None
-    for leg, side in zip(legs, sides, strict=True):
+    for leg in legs:
         if carries(leg, sources) or not sources:
-            up, down = span(up, side.media[0]), span(down, side.media[1])
+            up, down = span(up, leg.media[0]), span(down, leg.media[1])
     return up, down
 
 

@@ -26,7 +26,7 @@ TOGETHER_NS = NS_PER_S
 
 def episodes(leg: Leg, dialogs: Dialogs) -> list[Leg]:
     """Return a flow with media as one leg for each call that it carried, the first to begin first."""
-    rows = sorted((row for row in leg.sources if row.packets), key=attrgetter("first_ns"))
+    rows = sorted([row for row in leg.sources if row.packets], key=attrgetter("first_ns"))
     if len(rows) < 2:
         return [leg]
     groups = _by_dialog(leg, rows, dialogs) if leg.host[0] == App.SIP else {}
@@ -55,6 +55,8 @@ def _by_silence(leg: Leg, rows: Sequence[Source]) -> list[list[Source]]:
         if row.first_ns > _end(groups[-1]) + SILENCE_NS:
             groups.append([])
         groups[-1].append(row)
+    if len(groups) == 1:
+        return groups
     # A row is one source one way: what goes on through the silence is one row.
     ways = {row.direction for row in rows}
     kept = [groups[0]]

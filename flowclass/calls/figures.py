@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from flowclass.calls.codec import codec_guess
-from flowclass.calls.columns import known, rounded
-from flowclass.calls.leg import Leg, Span
+from flowclass.calls.columns import DIGITS, known, rounded
+from flowclass.calls.leg import Leg
 from flowclass.calls.quality import Quality
 from flowclass.calls.source import KINDS
-from flowclass.calls.streams import DOWN, UP, Stream, Streams
-from flowclass.calls.trips import Trips, together
+from flowclass.calls.streams import DOWN, UP, Streams
+from flowclass.calls.trips import NEITHER
 
 NS_PER_S = 1_000_000_000
 #: Packets a flow must have carried to count for the call's path: ICE tries many, one is used.
@@ -24,43 +23,15 @@ WAYS = ((UP, "up"), (DOWN, "down"))
 BURST_DIGITS = FRAME_DIGITS = 3
 #: A stream as its call's record has it.
 StreamRecord = dict[str, Any]
+#: Mean round trip to the other end and to the client, and the smallest.
+TripColumns = tuple[float | None, ...]
+NO_ROUND_TRIPS: TripColumns = (None, None, None, None)
+#: Columns of a call with RTP, or without media.
+NO_PAUSES: dict[str, float | None] = dict.fromkeys(("gap_up", "gap_down", "rate_up", "rate_down"))
 
 
-@dataclass(slots=True)
-class Sides:
-    """What a leg carried, as (up, down) of the call's client.
-
-    Attributes
-    ----------
-    up : direction of the flow that leads away from the call's client
-    """
-
-    up: int
-    media: tuple[Span | None, Span | None]
-    packets: tuple[int, int]
-    bytes: tuple[int, int]
-    cost: tuple[int, int]
-    trips: tuple[Trips, Trips]
-    gaps_ns: tuple[int, int]
-
-    @classmethod
-    def of(cls, leg: Leg, *, turned: bool) -> Sides:
-        """Return a leg's, ``turned`` where its client is the call's other end."""
-        if not turned:
-            return cls(leg.up, leg.media, leg.packets, leg.bytes, leg.cost, leg.trips, leg.gaps_ns)
-        return cls(
-            1 - leg.up,
-            leg.media[::-1],
-            leg.packets[::-1],
-            leg.bytes[::-1],
-            leg.cost[::-1],
-            leg.trips[::-1],
-            leg.gaps_ns[::-1],
-        )
-
-
-def figures(quality: Quality, legs: Sequence[Leg], sides: Sequence[Sides], streams: Sequence[Stream]) -> dict[str, Any]:
-    """Return the columns of what was measured: from the media flows, as legs and their sides, and their streams."""
+def figures(quality: Quality, trips: TripColumns, pauses: dict[str, float | None]) -> dict[str, Any]:
+    """Return the columns of what was measured: of a call's quality, of its round trips, of one without RTP."""
     return {
         "loss_up": quality.loss_up,
         "loss_down": quality.loss_down,
@@ -73,37 +44,57 @@ def figures(quality: Quality, legs: Sequence[Leg], sides: Sequence[Sides], strea
         "mos_basis": quality.mos_basis,
         "quality_valid": not quality.note,
         "quality_note": quality.note,
-        **_round_trips(sides, streams),
-        **_pauses([] if streams else [*zip(legs, sides, strict=True)]),
+        "rtt_up": trips[0],
+        "rtt_down": trips[1],
+        "rtt_min_up": trips[2],
+        "rtt_min_down": trips[3],
+        **pauses,
     }
 
 
-def _round_trips(sides: Sequence[Sides], streams: Sequence[Stream]) -> dict[str, float | None]:
-    """Return the columns of round trips: STUN's of the media flows, and those of RTCP about the streams."""
-    found: dict[str, float | None] = {}
-    for way, name in WAYS:
-        trips = together([side.trips[way] for side in sides] + [one.trips for one in streams if one.way == way])
-        found[f"rtt_{name}"] = _rounded(trips.mean_s)
-        found[f"rtt_min_{name}"] = _rounded(trips.least_s)
-    return found
+def round_trips(calls: Sequence[Sequence[Leg]], streams: Streams) -> list[TripColumns]:
+    """Return the columns of round trips: STUN's of the media flows of calls, and those of RTCP about their streams.
+
+    Parameters
+    ----------
+    calls : the media flows of each, as its client sees them
+    """
+    # Each measured way of a flow is a row: place of its call, way, how many, smallest, sum.
+    rows = [
+        (place, way, trips.number, trips.least_ns, trips.sum_ns)
+        for place, legs in enumerate(calls)
+        for leg in legs
+        if leg.trips != NEITHER
+        for way, trips in enumerate(leg.trips)
+        if trips.number
+    ]
+    is_told = streams.trips > 0
+    told = (streams.call, streams.way, streams.trips, streams.trip_min_ns, streams.trip_sum_ns)
+    columns = np.array(rows, np.int64).reshape(-1, len(told)).T
+    call, way, count, least, total = (
+        np.concatenate([mine, column[is_told]]) for mine, column in zip(columns, told, strict=True)
+    )
+    counts, totals = np.zeros((2, len(calls), len(WAYS)), np.int64)
+    np.add.at(counts, (call, way), count)
+    np.add.at(totals, (call, way), total)
+    smallest = np.full(counts.shape, np.inf)
+    np.minimum.at(smallest, (call, way), least)
+    has_any = counts > 0
+    mean_s = np.where(has_any, totals / np.maximum(1, counts) / NS_PER_S, np.nan)
+    least_s = np.where(has_any, smallest / NS_PER_S, np.nan)
+    return list(zip(*(known(rounded(of[:, way])) for of in (mean_s, least_s) for way, _ in WAYS), strict=True))
 
 
-def _pauses(flows: Sequence[tuple[Leg, Sides]]) -> dict[str, float | None]:
+def pauses(legs: Sequence[Leg]) -> dict[str, float | None]:
     """Return the columns of calls without RTP: the longest pause and the rate of the flow with most packets."""
-    found: dict[str, float | None] = dict.fromkeys(("gap_up", "gap_down", "rate_up", "rate_down"))
-    if not flows:
-        return found
-    leg, side = max(flows, key=lambda flow: sum(flow[1].packets))
+    found = dict(NO_PAUSES)
+    leg = max(legs, key=lambda leg: sum(leg.packets))
     length_s = (leg.last_ns - leg.first_ns) / NS_PER_S
     for way, name in WAYS:
-        if side.packets[way] >= PATH_PACKETS and length_s > 0:
-            found[f"gap_{name}"] = _rounded(side.gaps_ns[way] / NS_PER_S)
-            found[f"rate_{name}"] = _rounded(side.packets[way] / length_s)
+        if leg.packets[way] >= PATH_PACKETS and length_s > 0:
+            found[f"gap_{name}"] = round(leg.gaps_ns[way] / NS_PER_S, DIGITS)
+            found[f"rate_{name}"] = round(leg.packets[way] / length_s, DIGITS)
     return found
-
-
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, 6)
 
 
 def shown(streams: Streams) -> list[StreamRecord]:

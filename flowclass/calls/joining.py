@@ -60,29 +60,32 @@ class CallIndex:
     def put(self, call: OpenCall, ties: Iterable[Tie], hosts: Iterable[Host]) -> None:
         """Take a call with some ties and hosts of it."""
         self._calls[call] = None
-        for tie in ties:
-            calls = self._by_tie.setdefault(tie, [])
-            if call not in calls:
-                calls.append(call)
-        for host in hosts:
-            calls = self._by_host.setdefault(host, [])
-            if call not in calls:
-                calls.append(call)
+        self._note(self._by_tie, ties, call)
+        self._note(self._by_host, hosts, call)
 
     def remove(self, call: OpenCall) -> None:
         """Forget a call."""
         del self._calls[call]
-        for tie in call.ties:
-            self._drop(self._by_tie, tie, call)
-        for host in call.hosts:
-            self._drop(self._by_host, host, call)
+        self._drop(self._by_tie, call.ties, call)
+        self._drop(self._by_host, call.hosts, call)
 
     @staticmethod
-    def _drop(index: dict[_Key, list[OpenCall]], key: _Key, call: OpenCall) -> None:
-        calls = index[key]
-        calls.remove(call)
-        if not calls:
-            del index[key]
+    def _note(index: dict[_Key, list[OpenCall]], keys: Iterable[_Key], call: OpenCall) -> None:
+        for key in keys:
+            calls = index.get(key)
+            if calls is None:
+                index[key] = [call]
+            elif call not in calls:
+                calls.append(call)
+
+    @staticmethod
+    def _drop(index: dict[_Key, list[OpenCall]], keys: Iterable[_Key], call: OpenCall) -> None:
+        for key in keys:
+            calls = index[key]
+            if len(calls) == 1:
+                del index[key]
+            else:
+                calls.remove(call)
 
     def merge(self, calls: list[OpenCall]) -> OpenCall:
         """Make several calls one: a flow, or an address, has bridged them."""
@@ -130,10 +133,12 @@ class CallIndex:
 
     def _same(self, call: OpenCall) -> list[OpenCall]:
         """Return the call and those that signalling ties to it: one credential at several sockets."""
+        if not call.tied:
+            return [call]
         found, todo = {call: None}, [call]
         while todo:
             one = todo.pop()
-            ties = {tie for unit in one.tied for tie in unit.ties}
+            ties = set[Tie]().union(*[unit.ties for unit in one.tied])
             for other in self.tied(ties, one.media):
                 if other not in found:
                     found[other] = None
@@ -158,6 +163,8 @@ class CallIndex:
 
     def _resolve(self, calls: list[OpenCall]) -> list[OpenCall]:
         """Join calls of one address, unless two of them speak at once: then there are several people behind it."""
+        if len(calls) == 1:
+            return calls
         calls.sort(key=lambda call: call.order)
         speeches = [(call, speech) for call in calls if (speech := call.speech) is not None]
         several = any(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flowclass.calls.source import Source
 from flowclass.calls.ties import Tie
@@ -92,6 +92,22 @@ class Leg:
     def number(self) -> int:
         """The flow's id; of a later call that it carried, a number made of it."""
         return self.flow_id ^ self.part
+
+    def turned(self) -> Leg:
+        """Return it as its other end sees it."""
+        return replace(
+            self,
+            client=self.peer,
+            peer=self.client,
+            up=1 - self.up,
+            ports=self.ports[::-1],
+            media=self.media[::-1],
+            packets=self.packets[::-1],
+            bytes=self.bytes[::-1],
+            cost=self.cost[::-1],
+            trips=self.trips[::-1],
+            gaps_ns=self.gaps_ns[::-1],
+        )
 
     @property
     def is_screen(self) -> bool:

@@ -10,7 +10,7 @@ from flowclass.calls.ends import NOBODY_KNOWS, SOURCE, TARGET, client_ends, rela
 from flowclass.calls.leg import FAMILY, NAMELESS, PORT_PAIRS, Leg, Span
 from flowclass.calls.source import LEAST_PACKETS, Source, sources_by_flow
 from flowclass.calls.ties import Tie, source_ties
-from flowclass.calls.trips import NO_TRIPS, Trips, trips_of
+from flowclass.calls.trips import NEITHER, NO_TRIPS, Trips
 from flowclass.flow.callmarks import ICE
 from flowclass.record.status import Anomaly, EndReason
 from flowclass.record.verdict import App, DecidedBy, Kind
@@ -22,6 +22,7 @@ LEAST_UNEVIDENT = 20
 MEDIA_LEAST_RATE = 1
 NS_PER_S = 1_000_000_000
 UDP = 17
+NOTHING = (0, 0)
 _FOREVER = np.iinfo(np.int64).max
 _SNAPPED = 1 << Anomaly.SNAPPED
 
@@ -85,10 +86,10 @@ def legs_of(flows: Any, verdicts: Any, media: Any) -> list[Leg]:
         "relayed": is_relayed,
         "goes_on": goes_on,
         "ids": ids,
-        "end": list(zip(flows["end_mark"].tolist(), flows["end_mark_ns"].tolist(), strict=True)),
-        "cost": _pairs(flows["network_cost"], up),
+        "end": _seldom(flows["end_mark"], flows["end_mark_ns"]),
+        "cost": _seldom(*_by_way(flows["network_cost"], up)),
         "trips": _trips(flows, up),
-        "gaps_ns": _pairs(flows["gap_max_ns"], up),
+        "gaps_ns": _seldom(*_by_way(flows["gap_max_ns"], up)),
         "is_snapped": (flows["anomalies"] & _SNAPPED > 0).tolist(),
         "network": flows["network"][np.arange(len(up)), up].tolist(),
     }
@@ -119,8 +120,22 @@ def _addresses(flows: Any, end: Any) -> list[str]:
 
 def _pairs(column: Any, up: Any) -> list[tuple[int, int]]:
     """Return the values by direction, [n, 2], as (up, down)."""
+    return list(zip(*(values.tolist() for values in _by_way(column, up)), strict=True))
+
+
+def _by_way(column: Any, up: Any) -> tuple[Any, Any]:
+    """Return the values by direction, [n, 2], as those up and those down."""
     rows = np.arange(len(up))
-    return list(zip(column[rows, up].tolist(), column[rows, 1 - up].tolist(), strict=True))
+    return column[rows, up], column[rows, 1 - up]
+
+
+def _seldom(one: Any, other: Any) -> list[tuple[int, int]]:
+    """Return pairs of columns that are mostly 0: where both are, the same pair, since flows wait in their thousands."""
+    found = [NOTHING] * len(one)
+    some = np.flatnonzero((one != 0) | (other != 0))
+    for place, *pair in zip(some.tolist(), one[some].tolist(), other[some].tolist(), strict=True):
+        found[place] = tuple(pair)
+    return found
 
 
 def _extent_of_streams(media: Any, flows: int) -> Any:
@@ -181,11 +196,14 @@ def _bit_sets(words: Any) -> list[int]:
 
 def _trips(flows: Any, up: Any) -> list[tuple[Trips, Trips]]:
     """Return round trips as (to the other end, to the client)."""
-    found = [(NO_TRIPS, NO_TRIPS)] * len(up)
-    for place in np.flatnonzero(flows["trips"].any(axis=1)).tolist():
-        values = zip(*(flows[name][place].tolist() for name in ("trips", "trip_min_ns", "trip_sum_ns")), strict=True)
-        both = [trips_of(*way) for way in values]
-        found[place] = both[up[place]], both[1 - up[place]]
+    found = [NEITHER] * len(up)
+    some = np.flatnonzero(flows["trips"].any(axis=1))
+    ways = []
+    for way in (up[some], 1 - up[some]):
+        columns = (flows[name][some, way].tolist() for name in ("trips", "trip_min_ns", "trip_sum_ns"))
+        ways.append([Trips(*one) if one[0] else NO_TRIPS for one in zip(*columns, strict=True)])
+    for place, *both in zip(some.tolist(), *ways, strict=True):
+        found[place] = (both[0], both[1])
     return found
 
 

@@ -30,7 +30,7 @@ def overlap(one: Span, other: Span) -> int:
     return min(one[1], other[1]) - max(one[0], other[0])
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class OpenCall:
     """Media flows of one call, and the signalling that goes with them.
 
@@ -38,6 +38,7 @@ class OpenCall:
     ----------
     media : first and last media packet of all legs in ns, either way
     hosts, ties : of all its legs
+    is_attached : whether it has grown no further since signalling was looked for (calls.waiting)
     signalling, tied : what goes with it, and what of that shares a tie with it rather than an address
     """
 
@@ -47,9 +48,11 @@ class OpenCall:
     ties: set[Tie] = field(default_factory=set)
     signalling: list[Signalling] = field(default_factory=list)
     tied: list[Signalling] = field(default_factory=list)
+    is_attached: bool = False
 
     def add(self, leg: Leg) -> None:
         """Take a flow, or a further piece of one, whose streams' counts go on from the piece before."""
+        self.is_attached = False
         before = self.legs.get(leg.number)
         if before is not None:
             leg.bytes = (leg.bytes[0] + before.bytes[0], leg.bytes[1] + before.bytes[1])
@@ -64,6 +67,7 @@ class OpenCall:
 
     def absorb(self, other: OpenCall) -> None:
         """Take all of another call: a flow has bridged the two."""
+        self.is_attached = False
         self.legs.update(other.legs)
         self.media = min(self.media[0], other.media[0]), max(self.media[1], other.media[1])
         self.hosts |= other.hosts
@@ -98,7 +102,7 @@ class OpenCall:
     @property
     def order(self) -> tuple[int, int]:
         """Begin of its media, and the id of the flow that it began in: a total order that no run changes."""
-        return min((extent(leg)[0], leg.number) for leg in self.legs.values())
+        return min([(extent(leg)[0], leg.number) for leg in self.legs.values()])
 
     @property
     def speech(self) -> Span | None:
@@ -116,5 +120,7 @@ class OpenCall:
 
 def extent(leg: Leg) -> Span:
     """Return first and last media of a flow, either way."""
-    both = span(*leg.media)
-    return both if both is not None else (leg.first_ns, leg.last_ns)
+    up, down = leg.media
+    if up is None or down is None:
+        return up or down or (leg.first_ns, leg.last_ns)
+    return min(up[0], down[0]), max(up[1], down[1])

@@ -48,7 +48,9 @@ def ended_by(marks: Iterable[tuple[int, int]], end_ns: int, *, cut_end: bool) ->
     """
     # A relay released, or a source that said goodbye, while other media went on is not the end.
     timely = [mark for mark, at in marks if mark and at >= end_ns - END_SLACK_NS]
-    best = max(timely, default=int(EndMark.NONE))
+    if not timely:
+        return EndedBy.CAPTURE if cut_end else EndedBy.SILENCE
+    best = max(timely)
     if best == EndMark.TERMINATE:
         return EndedBy.TERMINATE
     if best == EndMark.GOODBYE:

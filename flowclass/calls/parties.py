@@ -13,6 +13,8 @@ def near_end(legs: Sequence[Leg]) -> list[Leg]:
 
     The other end's leg carries the same sources the other way round; counting it too would double the call.
     """
+    if len(legs) == 1:
+        return [*legs]
     kept: list[Leg] = []
     sources: dict[int, bool] = {}
     for leg in legs:
@@ -41,7 +43,10 @@ def carries(leg: Leg, sources: set[int]) -> bool:
 
 def client_of(legs: Sequence[Leg]) -> str:
     """Return the client of a call: of its relay legs, which show it, and else of the leg that began first."""
-    return next((leg.client for leg in legs if leg.relayed), legs[0].client)
+    for leg in legs:
+        if leg.relayed:
+            return leg.client
+    return legs[0].client
 
 
 def is_towards(leg: Leg, client: str) -> bool:
@@ -51,6 +56,8 @@ def is_towards(leg: Leg, client: str) -> bool:
 
 def named(legs: Sequence[Leg]) -> tuple[int, float]:
     """Return the application with most packets, and the confidence of its largest flow."""
+    if len(legs) == 1:
+        return legs[0].app, legs[0].confidence
     packets: dict[int, int] = {}
     for leg in legs:
         packets[leg.app] = packets.get(leg.app, 0) + sum(leg.packets)

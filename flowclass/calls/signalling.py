@@ -147,7 +147,8 @@ class SignallingStore:
         """Take a flow without media."""
         fresh = signalling_of(leg)
         waiting = self._by_host.setdefault(leg.host, [])
-        socket = next((tie for tie in leg.ties if tie[0] == "socket"), None)
+        # Of the ties those of its sockets come first, if it has any.
+        socket = leg.ties[0] if leg.ties and leg.ties[0][0] == "socket" else None
         near = [
             one
             for one in waiting
@@ -173,7 +174,8 @@ class SignallingStore:
         """Return the signalling of some hosts, and of others that share an id with them or with ``ties``."""
         seen: dict[Host, None] = {}
         found: list[Signalling] = []
-        todo = [*hosts, *self._sharing(ties)]
+        todo = [*hosts]
+        self._add_sharing(ties, todo)
         while todo and len(seen) < MAX_HOSTS:
             host = todo.pop(0)
             if host in seen:
@@ -182,15 +184,15 @@ class SignallingStore:
             for one in self._by_host.get(host, ()):
                 found.append(one)
                 # `_hosts_of` knows ids alone, so that of its ties no others count.
-                todo += self._sharing(one.ties)
+                self._add_sharing(one.ties, todo)
         return found
 
-    def _sharing(self, ties: Iterable[Tie]) -> Iterator[Host]:
-        """Yield the hosts that share an id with ties, unless so many do that it is no call's."""
+    def _add_sharing(self, ties: Iterable[Tie], todo: list[Host]) -> None:
+        """Add the hosts that share an id with ties, unless so many do that it is no call's."""
         for tie in ties:
-            hosts = self._hosts_of.get(tie, ())
-            if len(hosts) <= MAX_HOSTS:
-                yield from hosts
+            hosts = self._hosts_of.get(tie)
+            if hosts is not None and len(hosts) <= MAX_HOSTS:
+                todo.extend(hosts)
 
     def __iter__(self) -> Iterator[list[Signalling]]:
         return iter([list(waiting) for waiting in self._by_host.values()])

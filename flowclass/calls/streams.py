@@ -16,7 +16,6 @@ import numpy as np
 
 from flowclass.calls.columns import begins_of_runs, places_of_largest
 from flowclass.calls.source import SHARE, VIDEO, Source, kinds_of
-from flowclass.calls.trips import Trips, trips_of
 from flowclass.flow.record import MEDIA
 
 NS_PER_S = 1_000_000_000
@@ -38,7 +37,6 @@ class Stream(NamedTuple):
     is_long: bool
     first_ns: int
     last_ns: int
-    trips: Trips
 
 
 @dataclass(frozen=True)
@@ -113,8 +111,7 @@ class Streams:
     def each(self) -> list[Stream]:
         """Each of them."""
         columns = (self.way, self.kind, self.is_long, self.first_ns, self.last_ns)
-        trips = map(trips_of, self.trips.tolist(), self.trip_min_ns.tolist(), self.trip_sum_ns.tolist())
-        return list(map(Stream, *(column.tolist() for column in columns), trips))
+        return list(map(Stream, *(column.tolist() for column in columns)))
 
     def places(self, calls: int) -> list[slice]:
         """Return where the streams of each of so many calls lie."""

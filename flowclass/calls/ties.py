@@ -24,9 +24,11 @@ def source_ties(app: int, client: str, sources: Sequence[Source]) -> list[Tie]:
     in common by chance (32 bits), so that nothing but both, one each way, ties flows of different clients: of both ends
     of a relayed call, or of a client whose address has changed.
     """
-    if app in FORWARDED:
+    if not sources or app in FORWARDED:
         return []
     chosen = [one for one in sources if one.ssrc >= FIRST_RANDOM_SSRC and one.packets >= LEAST_PACKETS]
     ties: list[Tie] = [("source", client, one.ssrc) for one in chosen]
+    if not chosen:
+        return ties
     forth, back = ([one.ssrc for one in chosen if one.direction == way][:MAX_SOURCES] for way in range(2))
     return ties + [("sources", "", min(one, other) << 32 | max(one, other)) for one in forth for other in back]

@@ -75,11 +75,17 @@ def path_of(media: Sequence[Leg]) -> str:
     return "both" if len(ways) == 2 else "relay" if True in ways else "p2p"
 
 
-def bytes_by_path(legs: Sequence[Leg], *, relayed: bool) -> int | None:
-    """Return the bytes of the media flows that went over relays, or not; None when of one nobody can say."""
-    if any(leg.relayed is None for leg in legs):
-        return None
-    return sum(sum(leg.bytes) for leg in legs if leg.relayed == relayed)
+def bytes_by_path(legs: Sequence[Leg]) -> tuple[int | None, int | None]:
+    """Return the bytes of the media flows that went over relays, and not; None when of one nobody can say."""
+    over_relays = to_peers = 0
+    for leg in legs:
+        if leg.relayed is None:
+            return None, None
+        if leg.relayed:
+            over_relays += sum(leg.bytes)
+        else:
+            to_peers += sum(leg.bytes)
+    return over_relays, to_peers
 
 
 def group_of(streams: Sequence[Stream], path: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from flowclass.calls.dialog import Dialog
-from flowclass.calls.figures import figures
+from flowclass.calls.figures import NO_PAUSES, NO_ROUND_TRIPS, figures
 from flowclass.calls.leg import Span
 from flowclass.calls.outcome import Verdict, ended_by, outcome_of_attempt, outcome_of_dialog
 from flowclass.calls.quality import Quality
@@ -115,7 +115,7 @@ def _without_media(
         bytes_down=0,
         bytes_relay=None,
         bytes_p2p=None,
-        **figures(Quality(note="no media"), [], [], []),
+        **figures(Quality(note="no media"), NO_ROUND_TRIPS, NO_PAUSES),
         streams=[],
         **values,
     )

@@ -38,6 +38,7 @@ class Waiting:
 
     def attach(self, call: OpenCall) -> None:
         """Give a call the signalling that was for it."""
+        call.is_attached = True
         begin, end = call.media
         ties, hosts = call.all_ties, set(call.hosts)
         near = [
@@ -78,7 +79,7 @@ class Waiting:
             fresh = [one for one in cluster if not one.is_used]
             units = fresh or cluster
             first, last = min(one.first_ns for one in units), max(one.last_ns for one in units)
-            hosts, ties = {one.host for one in units}, {tie for one in units for tie in one.ties}
+            hosts, ties = {one.host for one in units}, set().union(*[one.ties for one in units])
             if calls.tied(ties, (first, last + SETUP_NS)):
                 # Its call is there and goes on: it will take it.
                 continue
