@@ -2,8 +2,8 @@
 
 Writes the ``calls`` workload with so many calls, one a client, all in progress at the same time and each long enough to
 be rated, and reads it with ``flowclass analyze`` in processes of their own, with ``--calls`` and without it in turn.
-Prints peak resident memory, CPU time a packet, and the calls that were counted. Exit code 1: calls are missing or
-without a MOS, or memory passed the limit.
+Prints peak resident memory, CPU time a packet, what a call costs by stage, and the calls that were counted. Exit code
+1: calls are missing or without a MOS, or memory passed the limit.
 """
 
 from __future__ import annotations
@@ -20,13 +20,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+from bench.callstages import stages_of
 from bench.workloads import calls, catalog
+from flowclass.flow.state import MeterSettings
 
 LIMIT_BYTES = 2 << 30
 #: Of media each way: quality is stated from two seconds on (calls.streams), and frames come with jitter.
 MEDIA_S = 2.3
 BYTES_PER_KIB, MIB = 1024, 1 << 20
 NS_PER_S, US_PER_S = 1e9, 1e6
+#: Packets of a call of three minutes in frames of 20 ms both ways.
+USUAL_PACKETS = 18_000
 
 
 @dataclass(frozen=True)
@@ -88,7 +92,10 @@ def main() -> int:
             f"written in {time.perf_counter() - began:.0f} s",
             flush=True,
         )
-        config.write_text(f"[meter]\nmax_flows = {2 * flows}\nmax_streams = {4 * options.calls}\nseed = 1\n")
+        settings = MeterSettings(max_flows=2 * flows, max_streams=4 * options.calls, seed=1)
+        config.write_text(
+            f"[meter]\nmax_flows = {settings.max_flows}\nmax_streams = {settings.max_streams}\nseed = {settings.seed}\n"
+        )
         analyze = [sys.executable, "-m", "flowclass", "analyze", str(capture), "--quiet", "--config", str(config)]
         measured([*analyze, "--filter", "less 1"])  # compiles the kernels
         off, on = [], []
@@ -96,7 +103,11 @@ def main() -> int:
             off.append(measured(analyze))
             on.append(measured([*analyze, "--calls", str(records)]))
         found, rated, minutes = count_calls(records)
+        with ProcessPoolExecutor(1) as apart:
+            stages = apart.submit(stages_of, str(capture), str(records), settings).result()
     report(packets, options.calls, off, on)
+    parts = ", ".join(f"{name} {seconds * US_PER_S / options.calls:.0f}" for name, seconds in stages.items())
+    print(f"of it, in a run of its own: {parts} us a call")
     print(f"calls counted: {found:,} of {options.calls:,}, with a MOS {rated:,}, {minutes:,.0f} minutes of talk")
     peak = max(run.peak_bytes for run in on)
     return 0 if found == rated == options.calls and peak < LIMIT_BYTES else 1
@@ -112,6 +123,10 @@ def report(packets: int, call_count: int, off: list[Run], on: list[Run]) -> None
         )
     extra_s = median(one.cpu_s - other.cpu_s for one, other in zip(on, off, strict=True))
     print(f"calls cost {extra_s * US_PER_S / call_count:.0f} us a call, whatever its length: once, when it ends")
+    off_ns = median(run.cpu_s for run in off) * NS_PER_S / packets
+    for length in (packets // call_count, USUAL_PACKETS):
+        on_ns = off_ns + extra_s * NS_PER_S / call_count / length
+        print(f"calls of {length:6,} packets: {on_ns:5.0f} ns a packet with calls on, {on_ns / off_ns:.2f} times off")
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from random import Random
 from typing import Any, NamedTuple
 
 from bench.mutate import Datagram, datagrams_of, plain
-from flowclass.calls.record import Call
+from flowclass.calls.record import Call, as_dict
 from flowclass.capture.source import open_source
 from flowclass.errors import FlowclassError
 from flowclass.flow.state import MeterSettings
@@ -97,7 +97,7 @@ def calls_of(*files: Sequence[Packet]) -> list[Call]:
 
 def values(call: Call) -> dict[str, Any]:
     """Return a record without the name of its capture."""
-    return {name: value for name, value in vars(call).items() if name != "capture"}
+    return {name: value for name, value in as_dict(call).items() if name != "capture"}
 
 
 def turned(call: Call) -> dict[str, Any]:
