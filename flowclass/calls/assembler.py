@@ -198,7 +198,7 @@ class Assembler:
         complete = self._open.complete(list(self._open), None)
         while ended := [self._end(call) for call in islice(complete, RECORDS_AT_ONCE)]:
             yield from self._records(ended, now_ns)
-        yield from self._attempts(list(self._waiting.clusters()), None, now_ns)
+        yield from self._attempts(list(self._waiting.clusters(fresh=True)), None, now_ns)
         yield from self._unheard(self._dialogs.unused(), None, now_ns)
 
     def _is_over(self, call: OpenCall, now_ns: int, wait: int) -> bool:

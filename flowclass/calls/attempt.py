@@ -15,12 +15,15 @@ CHECK_TO_CALL = frozenset({App.TEAMS, App.SKYPE})
 LEAST_REQUESTS = 2
 
 
-def clusters_of(store: SignallingStore) -> Iterator[list[Signalling]]:
-    """Yield what belongs together: near in time, and of one socket, id or, where an application uses several, host."""
+def clusters_of(store: SignallingStore, *, fresh: bool = False) -> Iterator[list[Signalling]]:
+    """Yield what belongs together: near in time, and of one socket, id or, where an application uses several, host.
+
+    If ``fresh`` only where a call has not taken all of it.
+    """
     done: set[Signalling] = set()
     for waiting in store:
         for unit in waiting:
-            if unit in done:
+            if unit in done or (fresh and unit.is_used):
                 continue
             cluster, todo = [unit], [unit]
             done.add(unit)

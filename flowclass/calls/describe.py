@@ -20,7 +20,7 @@ from flowclass.calls.opencall import OpenCall, extent, span
 from flowclass.calls.outcome import ended_by, outcome_of_media
 from flowclass.calls.parties import carries, client_of, is_towards, named, near_end, sources_of
 from flowclass.calls.quality import Quality, qualities
-from flowclass.calls.record import COLUMN_NAMES, MAX_FLOWS, SCHEMA_VERSION, Call, EndedBy
+from flowclass.calls.record import MAX_FLOWS, SCHEMA_VERSION, Call, EndedBy, call_of
 from flowclass.calls.scene import Scene
 from flowclass.calls.signalling import Signalling
 from flowclass.calls.source import Source
@@ -154,7 +154,6 @@ def _record(
     costs = [side.cost for side in sides] + [one.cost for one in call.tied]
     path = path_of(legs)
     bytes_relay, bytes_p2p = bytes_by_path(legs)
-    # By place: 54 names would be looked up one by one.
     values = {
         "schema": SCHEMA_VERSION,
         "capture": scene.name,
@@ -193,7 +192,7 @@ def _record(
         "reasons": [*evidence(leg.reasons for leg in every), *verdict.reasons],
         "streams": shown_streams,
     }
-    return Call(*map(values.__getitem__, COLUMN_NAMES))
+    return call_of(values)
 
 
 def _media_each_way(legs: Sequence[Leg]) -> tuple[Span | None, Span | None]:

@@ -32,9 +32,9 @@ class Waiting:
         """Take a flow without media."""
         self._store.add(leg)
 
-    def clusters(self) -> Iterator[list[Signalling]]:
-        """Yield what belongs together."""
-        return clusters_of(self._store)
+    def clusters(self, *, fresh: bool = False) -> Iterator[list[Signalling]]:
+        """Yield what belongs together, if ``fresh`` only where a call has not taken all of it."""
+        return clusters_of(self._store, fresh=fresh)
 
     def attach(self, call: OpenCall) -> None:
         """Give a call the signalling that was for it."""

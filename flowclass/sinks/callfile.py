@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from operator import attrgetter
 from typing import Any
 
-from flowclass.calls.record import CALL_COLUMNS, COLUMN_NAMES, Call
+from flowclass.calls.record import CALL_COLUMNS, COLUMN_NAMES, VALUES, Call, as_dict
 from flowclass.sinks.arrow import require_pyarrow
 from flowclass.sinks.csv import QUOTED_MARKS, quoted
 from flowclass.sinks.sink import Output, format_of
 
 #: What joins the items of a list in CSV, as in flow records.
 LIST_MARK = ";"
-#: Gives the values of a record, in the order of its columns.
-_VALUES = attrgetter(*COLUMN_NAMES)
 
 
 class CallFile:
@@ -35,7 +32,7 @@ class CallFile:
         """Write records."""
         calls = list(calls)
         if self._format == "jsonl":
-            self._output.write("".join(json.dumps(vars(call)) + "\n" for call in calls).encode())
+            self._output.write("".join(json.dumps(as_dict(call)) + "\n" for call in calls).encode())
         elif self._format == "csv":
             self._output.write(_csv_lines(calls).encode())
         else:
@@ -50,7 +47,7 @@ class CallFile:
 
 def _csv_lines(calls: Sequence[Call]) -> str:
     """Return calls as lines of CSV: lists of words joined, lists of objects as JSON, nothing for None."""
-    columns = zip(*map(_VALUES, calls), strict=True)
+    columns = zip(*map(VALUES, calls), strict=True)
     cells = [_cells(str(column.type), values) for column, values in zip(CALL_COLUMNS, columns, strict=False)]
     return "".join([",".join(row) + "\n" for row in zip(*cells, strict=True)])
 
@@ -102,7 +99,7 @@ def call_table(calls: Iterable[Call]) -> Any:
         "bool": pa.bool_(), "int": pa.int64(), "list[dict[str, Any]]": pa.list_(_stream_type(pa)),
     }  # fmt: skip
     schema = pa.schema([(one.name, kinds[str(one.type)]) for one in CALL_COLUMNS])
-    return pa.Table.from_pylist([vars(call) for call in calls], schema=schema)
+    return pa.Table.from_pylist([as_dict(call) for call in calls], schema=schema)
 
 
 def _parquet(calls: list[Call]) -> bytes:
