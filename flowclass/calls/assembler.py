@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any
 
-from flowclass.calls.describe import EndedCall, call_records
+from flowclass.calls.describe import call_records
 from flowclass.calls.dialog import Dialog, Dialogs
 from flowclass.calls.emodel import QualitySettings
+from flowclass.calls.endedcall import EndedCall
 from flowclass.calls.episodes import episodes
 from flowclass.calls.joining import CallIndex
 from flowclass.calls.leg import Leg
@@ -231,7 +232,7 @@ class Assembler:
         return EndedCall.of(call, min(found, key=lambda one: one.first_ns, default=None))
 
     def _records(self, ended: list[EndedCall], end_ns: int | None) -> list[Call]:
-        return call_records(ended, self._scene, end_ns, SETUP_NS)
+        return call_records(ended, self._scene, end_ns, SETUP_NS) if ended else []
 
     def _attempts(self, clusters: list[list[Signalling]], live: LiveFlows | None, end_ns: int | None) -> Iterator[Call]:
         """Yield the records of attempts: signalling that no call with media has taken."""

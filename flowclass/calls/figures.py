@@ -1,4 +1,4 @@
-"""Host module: the figures of a call's record: quality, round trips, pauses, and its streams."""
+"""Host module: the figures of calls' records: quality, round trips, pauses, and its streams."""
 
 from __future__ import annotations
 
@@ -26,30 +26,23 @@ StreamRecord = dict[str, Any]
 #: Mean round trip to the other end and to the client, and the smallest.
 TripColumns = tuple[float | None, ...]
 NO_ROUND_TRIPS: TripColumns = (None, None, None, None)
-#: Columns of a call with RTP, or without media.
-NO_PAUSES: dict[str, float | None] = dict.fromkeys(("gap_up", "gap_down", "rate_up", "rate_down"))
+#: Longest pause from and to the client, and the packets a second.
+PauseColumns = tuple[float | None, ...]
+#: Of a call with RTP, or without media.
+NO_PAUSES: PauseColumns = (None, None, None, None)
 
 
-def figures(quality: Quality, trips: TripColumns, pauses: dict[str, float | None]) -> dict[str, Any]:
-    """Return the columns of what was measured: of a call's quality, of its round trips, of one without RTP."""
-    return {
-        "loss_up": quality.loss_up,
-        "loss_down": quality.loss_down,
-        "jitter_up": quality.jitter_up,
-        "jitter_down": quality.jitter_down,
-        "far_loss_up": quality.far_loss_up,
-        "far_loss_down": quality.far_loss_down,
-        "mos_low": quality.mos_low,
-        "mos_high": quality.mos_high,
-        "mos_basis": quality.mos_basis,
-        "quality_valid": not quality.note,
-        "quality_note": quality.note,
-        "rtt_up": trips[0],
-        "rtt_down": trips[1],
-        "rtt_min_up": trips[2],
-        "rtt_min_down": trips[3],
-        **pauses,
-    }
+def figures(
+    rated: Sequence[Quality], trips: Sequence[TripColumns], paused: Sequence[PauseColumns]
+) -> dict[str, Sequence[Any]]:
+    """Return the columns of what was measured of calls: their quality, round trips, and pauses of those without RTP."""
+    *rates, notes = zip(*rated, strict=True)
+    names = ("loss_up", "loss_down", "jitter_up", "jitter_down", "far_loss_up", "far_loss_down")
+    columns: dict[str, Sequence[Any]] = dict(zip((*names, "mos_low", "mos_high", "mos_basis"), rates, strict=True))
+    columns |= {"quality_note": notes, "quality_valid": [not note for note in notes]}
+    columns |= zip(("rtt_up", "rtt_down", "rtt_min_up", "rtt_min_down"), zip(*trips, strict=True), strict=True)
+    columns |= zip(("gap_up", "gap_down", "rate_up", "rate_down"), zip(*paused, strict=True), strict=True)
+    return columns
 
 
 def round_trips(calls: Sequence[Sequence[Leg]], streams: Streams) -> list[TripColumns]:
@@ -85,16 +78,17 @@ def round_trips(calls: Sequence[Sequence[Leg]], streams: Streams) -> list[TripCo
     return list(zip(*(known(rounded(of[:, way])) for of in (mean_s, least_s) for way, _ in WAYS), strict=True))
 
 
-def pauses(legs: Sequence[Leg]) -> dict[str, float | None]:
-    """Return the columns of calls without RTP: the longest pause and the rate of the flow with most packets."""
-    found = dict(NO_PAUSES)
+def pauses(legs: Sequence[Leg]) -> PauseColumns:
+    """Return the columns of a call without RTP, from its media flows: of that with most packets; none of no flows."""
+    if not legs:
+        return NO_PAUSES
     leg = max(legs, key=lambda leg: sum(leg.packets))
     length_s = (leg.last_ns - leg.first_ns) / NS_PER_S
-    for way, name in WAYS:
-        if leg.packets[way] >= PATH_PACKETS and length_s > 0:
-            found[f"gap_{name}"] = round(leg.gaps_ns[way] / NS_PER_S, DIGITS)
-            found[f"rate_{name}"] = round(leg.packets[way] / length_s, DIGITS)
-    return found
+    ways = [way for way, _ in WAYS]
+    is_busy = [leg.packets[way] >= PATH_PACKETS and length_s > 0 for way in ways]
+    gaps = [round(leg.gaps_ns[way] / NS_PER_S, DIGITS) if is_busy[way] else None for way in ways]
+    rates = [round(leg.packets[way] / length_s, DIGITS) if is_busy[way] else None for way in ways]
+    return (*gaps, *rates)
 
 
 def shown(streams: Streams) -> list[StreamRecord]:

@@ -67,13 +67,14 @@ def qualities(streams: Streams, dropped: Any, snapped: Any, settings: QualitySet
     low, high = (_mos(assumed, streams, main, is_rated) for assumed in (settings.gloomy, settings.hopeful))
     worst = main[np.arange(len(main)), low.argmin(axis=1)]
     clocks = _of(streams.clock_hz, worst, 0).tolist()
+    words = {clock: settings.in_words(clock) for clock in set(clocks)}
     ratings = [known(rounded(np.where(notes == "", side.min(axis=1), np.nan), MOS_DIGITS)) for side in (low, high)]
     figures = [
         known(rounded(_of(column, main[:, way], np.nan)))
         for column in (streams.loss, streams.jitter_s, streams.far_loss)
         for way in WAYS
     ]
-    bases = ["" if note else settings.in_words(clock) for note, clock in zip(notes, clocks, strict=True)]
+    bases = ["" if note else words[clock] for note, clock in zip(notes, clocks, strict=True)]
     return list(map(Quality, *figures, *ratings, bases, notes.tolist()))
 
 

@@ -21,6 +21,7 @@ NS_PER_S = 1_000_000_000
 #: Messages this close to the first or last packet of the capture were cut off there: WhatsApp pings a relay every 3 s
 #: (FACTS §1.3).
 CUT_ATTEMPT_NS = 5 * NS_PER_S
+NO_MEDIA = Quality(note="no media")
 
 
 def attempt_record(units: Sequence[Signalling], scene: Scene, end_ns: int | None) -> Call:
@@ -115,7 +116,7 @@ def _without_media(
         bytes_down=0,
         bytes_relay=None,
         bytes_p2p=None,
-        **figures(Quality(note="no media"), NO_ROUND_TRIPS, NO_PAUSES),
+        **{name: column[0] for name, column in figures([NO_MEDIA], [NO_ROUND_TRIPS], [NO_PAUSES]).items()},
         streams=[],
         **values,
     )
