@@ -11,6 +11,7 @@ from flowclass.calls.codec import codec_guess
 from flowclass.calls.columns import DIGITS, known, rounded
 from flowclass.calls.leg import Leg
 from flowclass.calls.quality import Quality
+from flowclass.calls.record import StreamRecord
 from flowclass.calls.source import KINDS
 from flowclass.calls.streams import DOWN, UP, Streams
 from flowclass.calls.trips import NEITHER
@@ -21,8 +22,6 @@ PATH_PACKETS = 10
 WAYS = ((UP, "up"), (DOWN, "down"))
 #: Digits of the figures of streams that are not of DIGITS.
 BURST_DIGITS = FRAME_DIGITS = 3
-#: A stream as its call's record has it.
-StreamRecord = dict[str, Any]
 #: Mean round trip to the other end and to the client, and the smallest.
 TripColumns = tuple[float | None, ...]
 NO_ROUND_TRIPS: TripColumns = (None, None, None, None)

@@ -57,6 +57,10 @@ _ID: dict[str, Any] = {"type": "string", "pattern": "^[0-9a-f]{16}$"}
 _ACCESS: dict[str, Any] = {"enum": ["", "wired", "wifi", "cellular", "5g", "4g", "3g", "2g"]}
 
 
+#: A stream of a call, as its record has it.
+StreamRecord = dict[str, Any]
+
+
 @dataclass(slots=True)
 class Call:
     """One call; what each attribute means stands beside it.

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from itertools import islice
 from typing import Any
 
-from flowclass.calls.record import CALL_COLUMNS, COLUMN_NAMES, VALUES, Call, as_dict
+from flowclass.calls.record import CALL_COLUMNS, COLUMN_NAMES, VALUES, Call, StreamRecord, as_dict
 from flowclass.sinks.arrow import require_pyarrow
 from flowclass.sinks.csv import QUOTED_MARKS, quoted
 from flowclass.sinks.sink import Output, format_of
@@ -56,13 +58,34 @@ def _cells(kind: str, values: Sequence[Any]) -> list[str]:
     """Return the fields of a column of a type."""
     match kind:
         case "list[dict[str, Any]]":
-            return _quoted([json.dumps(value) if value else "" for value in values])
+            return _quoted(_json_texts(values))
         case "list[str]":
             return _quoted([LIST_MARK.join(value) for value in values])
         case "str" | "str | None":
             return _quoted(["" if value is None else value for value in values])
         case _:
             return ["" if value is None else repr(value) for value in values]
+
+
+def _json_texts(lists: Sequence[list[StreamRecord]]) -> list[str]:
+    """Return lists of streams as ``json.dumps`` has each, a key of all streams at a time; no streams are no text."""
+    every = [stream for streams in lists for stream in streams]
+    keys = list(every[0]) if every else []
+    columns = [_json_column([stream[key] for stream in every]) for key in keys]
+    form = "{" + ", ".join(f"{json.dumps(key)}: %s" for key in keys) + "}"
+    texts = map(form.__mod__, zip(*columns, strict=True))
+    return [f"[{', '.join(islice(texts, len(streams)))}]" if streams else "" for streams in lists]
+
+
+def _json_column(values: Sequence[Any]) -> list[str]:
+    """Return the texts of values of a key: words, or finite numbers and None."""
+    if isinstance(values[0], str):
+        return list(map(_json_word, values))
+    return ["null" if value is None else repr(value) for value in values]
+
+
+#: Streams have the same few words.
+_json_word = lru_cache(maxsize=1024)(json.dumps)
 
 
 def _quoted(texts: list[str]) -> list[str]:
