@@ -138,15 +138,16 @@ class Assembler:
                 self._waiting.add(leg)
 
     def _add_media(self, leg: Leg) -> None:
+        when = extent(leg)
         if leg.host[0] == App.SIP:
-            dialog = self._dialogs.at((leg.client, leg.ports[0]), (leg.peer, leg.ports[1]), extent(leg))
+            dialog = self._dialogs.at((leg.client, leg.ports[0]), (leg.peer, leg.ports[1]), when)
             if dialog is not None:
                 leg.ties = (*leg.ties, ("dialog", "", dialog.number))
-        near = self._open.tied(leg.ties, extent(leg))
+        near = self._open.tied(leg.ties, when)
         if near:
             call = self._open.merge(near)
         else:
-            call = OpenCall(extent(leg))
+            call = OpenCall(when)
             self._opened += 1
         call.add(leg)
         self._open.put(call, leg.ties, (leg.host,))
@@ -226,10 +227,14 @@ class Assembler:
         self._open.remove(call)
         self.ended += 1
         self._waiting.note_given(call)
+        return EndedCall.of(call, self._dialog(call))
+
+    def _dialog(self, call: OpenCall) -> Dialog | None:
+        """Take out the SIP dialogs of a call; return the first, None where none tells of it."""
         found = [dialog for dialog in map(self._dialogs.get, call.dialogs) if dialog is not None]
         for dialog in found:
             self._dialogs.remove(dialog)
-        return EndedCall.of(call, min(found, key=lambda one: one.first_ns, default=None))
+        return min(found, key=lambda one: one.first_ns) if found else None
 
     def _records(self, ended: list[EndedCall], end_ns: int | None) -> list[Call]:
         return call_records(ended, self._scene, end_ns, SETUP_NS) if ended else []

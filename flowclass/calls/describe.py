@@ -75,12 +75,12 @@ def _streams(calls: Sequence[EndedCall]) -> Streams:
     upward: list[int] = []
     screens: list[bool] = []
     for place, call in enumerate(calls):
+        mine, ways = call.sources()
+        sources += mine
+        upward += ways
+        owners += [place] * len(mine)
         screened = call.screens
-        for source, up in call.sources:
-            sources.append(source)
-            owners.append(place)
-            upward.append(up)
-            screens.append(source.ssrc in screened)
+        screens += [source.ssrc in screened for source in mine] if screened else [False] * len(mine)
     return merged(sources, owners, upward, screens)
 
 

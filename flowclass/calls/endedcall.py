@@ -59,14 +59,19 @@ class EndedCall:
             talk = max(up[0], down[0]), min(up[1], down[1])
         return cls(every, legs, client, sides, signalling, call.tied, dialog, up, down, media, talk)
 
-    @property
-    def sources(self) -> list[tuple[Source, int]]:
-        """Its sources, with what RTCP on ports of its own says of them, and the direction away from the client."""
-        found = [(one, leg.up) for leg in self.sides for one in leg.sources]
+    def sources(self) -> tuple[list[Source], list[int]]:
+        """Return its sources, with what RTCP on ports of its own says of them, and for each the way from the client."""
+        found: list[Source] = []
+        upward: list[int] = []
+        for leg in self.sides:
+            found += leg.sources
+            upward += [leg.up] * len(leg.sources)
         for unit in self.signalling:
             is_turned = self.client != unit.client and self.client in unit.host
-            found += [(one, 1 - up if is_turned else up) for one, up in unit.reports]
-        return found
+            for one, up in unit.reports:
+                found.append(one)
+                upward.append(1 - up if is_turned else up)
+        return found, upward
 
     def start_ns(self, setup_ns: int) -> int:
         """Return when it was begun: with its first packet, of media or set-up; what of it is longer is cut."""

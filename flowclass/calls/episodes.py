@@ -50,11 +50,14 @@ def _by_dialog(leg: Leg, rows: Sequence[Source], dialogs: Dialogs) -> dict[int, 
 
 def _by_silence(leg: Leg, rows: Sequence[Source]) -> list[list[Source]]:
     """Return the streams apart where all were silent and each way went on with sources of its own."""
-    groups: list[list[Source]] = [[rows[0]]]
-    for row in rows[1:]:
-        if row.first_ns > _end(groups[-1]) + SILENCE_NS:
+    groups: list[list[Source]] = []
+    until = None
+    for row in rows:
+        if until is None or row.first_ns > until + SILENCE_NS:
             groups.append([])
+            until = row.last_ns
         groups[-1].append(row)
+        until = max(until, row.last_ns)
     if len(groups) == 1:
         return groups
     # A row is one source one way: what goes on through the silence is one row.

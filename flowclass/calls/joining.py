@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from operator import attrgetter
 from typing import TypeVar
 
 from flowclass.calls.leg import Host, Span
@@ -111,7 +112,7 @@ class CallIndex:
                 )
             ]
         complete = set(over)
-        for call in sorted(over, key=lambda call: call.order):
+        for call in sorted(over, key=attrgetter("order")):
             if call not in complete:
                 continue
             same = self._same(call)
@@ -165,7 +166,7 @@ class CallIndex:
         """Join calls of one address, unless two of them speak at once: then there are several people behind it."""
         if len(calls) == 1:
             return calls
-        calls.sort(key=lambda call: call.order)
+        calls.sort(key=attrgetter("order"))
         speeches = [(call, speech) for call in calls if (speech := call.speech) is not None]
         several = any(
             overlap(one, other) > TWO_CALLS_NS

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from flowclass.calls.dialog import Dialog
 from flowclass.calls.leg import Leg, Span
@@ -31,8 +31,7 @@ GIVEN_UP = frozenset({480, 486, 487, 600, 603})
 END_SLACK_NS = 2 * NS_PER_S
 
 
-@dataclass(frozen=True)
-class Verdict:
+class Verdict(NamedTuple):
     """An outcome, and what it rests on as ``outcome.reason``."""
 
     outcome: Outcome

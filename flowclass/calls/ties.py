@@ -28,7 +28,9 @@ def source_ties(app: int, client: str, sources: Sequence[Source]) -> list[Tie]:
         return []
     chosen = [one for one in sources if one.ssrc >= FIRST_RANDOM_SSRC and one.packets >= LEAST_PACKETS]
     ties: list[Tie] = [("source", client, one.ssrc) for one in chosen]
-    if not chosen:
-        return ties
-    forth, back = ([one.ssrc for one in chosen if one.direction == way][:MAX_SOURCES] for way in range(2))
-    return ties + [("sources", "", min(one, other) << 32 | max(one, other)) for one in forth for other in back]
+    forth = [one.ssrc for one in chosen if not one.direction]
+    back = [one.ssrc for one in chosen if one.direction]
+    for one in forth[:MAX_SOURCES]:
+        for other in back[:MAX_SOURCES]:
+            ties.append(("sources", "", min(one, other) << 32 | max(one, other)))
+    return ties
