@@ -175,7 +175,8 @@ class Worker:
             self._compared_ns = now_ns
             pulse["drift"], pulse["drifted_features"] = self._recent.drift(self._pipeline.model.norms)
             pulse["drift_flows"] = self._recent.count
-        while (command := self._inbox.get()) is not None:
+        # After the last command none comes, or, when the supervisor has gone, the same for ever.
+        while not self._stopping and (command := self._inbox.get()) is not None:
             self._obey(command)
 
     def _count(self, source: LiveSource) -> None:

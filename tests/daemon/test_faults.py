@@ -59,6 +59,14 @@ def of_worker(service: Running, veth: Wire, name: str) -> float:
     return sum(service.metric(f'flowclass_worker_{name}{{interface="{veth.far}",worker="{i}"}}') for i in range(2))
 
 
+def is_running(pid: int) -> bool:
+    """Whether a process goes on: one that has ended may wait for somebody to take notice."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
 def captured(service: Running, veth: Wire) -> tuple[float, float, float]:
     """Return packets that reached the interface's rings, that the kernel dropped, and that were read."""
     seen = service.metric(f'flowclass_capture_packets_total{{interface="{veth.far}"}}')
@@ -135,6 +143,14 @@ def test_a_stop_of_all_processes_at_once_loses_nothing(veth: Wire, tmp_path: Pat
     read = int(service.log.read_text().split("stopped: ")[1].split()[0])
     assert read > 5000
     assert sum(flow["packets"] for flow in records(flows)) == read
+
+
+def test_workers_end_with_a_supervisor_that_is_killed(veth: Wire, tmp_path: Path) -> None:
+    with Running(veth.far, tmp_path, "--config", str(settings(tmp_path, *WORKERS))) as service:
+        workers = service.workers()
+        os.kill(service.process.pid, signal.SIGKILL)
+        service.process.wait()
+        until("workers to end", lambda: not any(is_running(pid) for pid in workers))
 
 
 def test_settings_read_again_under_load(veth: Wire, tmp_path: Path) -> None:
