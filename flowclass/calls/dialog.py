@@ -83,9 +83,9 @@ class Dialogs:
 
     def add(self, events: Any) -> None:
         """Take SIP_EVENT[n]: of one worker in the order in which they were seen, of several in any."""
-        names = ("dialog", "flow_id", "ts_ns", "src_hi", "src_lo", "media_lo", "ports", "code", "method")
+        names = ("dialog", "flow_id", "ts_ns", "src_hi", "src_lo", "media_lo", "ports", "code", "method", "is_rest")
         columns = [events[name].tolist() for name in names]
-        for number, flow, ts_ns, src_hi, src_lo, media_lo, ports, code, method in zip(*columns, strict=True):
+        for number, flow, ts_ns, src_hi, src_lo, media_lo, ports, code, method, is_rest in zip(*columns, strict=True):
             sender = str(address(src_hi, src_lo))
             dialog = self._by_number.get(number)
             if dialog is None:
@@ -100,7 +100,8 @@ class Dialogs:
                 dialog.first_ns, dialog.caller = ts_ns, sender
             dialog.last_ns = max(dialog.last_ns, ts_ns)
             dialog.flow_ids.add(flow)
-            self._note(dialog, method, code, ts_ns)
+            if not is_rest:
+                self._note(dialog, method, code, ts_ns)
             for port in ports:
                 if port and len(dialog.sockets) < MAX_SOCKETS:
                     told = str(address(0, media_lo)) if media_lo else sender

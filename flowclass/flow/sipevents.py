@@ -15,20 +15,32 @@ from flowclass.dissect.load import be32, u8
 from flowclass.dissect.sip import sip_text
 from flowclass.dissect.stun import text_hash
 from flowclass.flow.identity import flow_id
+from flowclass.flow.sipparts import (
+    COLON,
+    CR,
+    LF,
+    LOWER,
+    MAX_BYTES,
+    MAX_LINES,
+    PARTS,
+    SPACE,
+    go_on,
+    keep_part,
+    message_end,
+)
 from flowclass.jit import int64, kernel
 from flowclass.record.field import Field, dtype_of
 from flowclass.record.packet import IPV4_MAPPED
 
 UDP = 17
-#: Messages read of one TCP segment: a dozen short ones would fill it, and they come in ones and twos.
-MESSAGES_PER_PACKET = 4
+#: Messages read of one TCP segment, one that it ends included: a dozen short ones would fill it, and they come in ones
+#: and twos.
+MESSAGES_PER_PACKET = 5
 #: Messages handed out at a time; more than a batch of packets brings.
 READY_EVENTS = 4096
-#: Bytes and lines of a message that are looked at: an INVITE with SDP has some 1,200 bytes in 40 lines.
-MAX_BYTES, MAX_LINES = 3000, 100
 #: Digits of the largest port.
 MAX_DIGITS = 5
-LF, CR, SPACE, COLON, DOT, EQUALS, LOWER = 0x0A, 0x0D, 0x20, 0x3A, 0x2E, 0x3D, 0x20
+DOT, EQUALS = 0x2E, 0x3D
 NO_DIALOG = np.uint64(0)
 
 
@@ -61,6 +73,7 @@ SIP_EVENT_FIELDS = (
     Field("ports", "u2", "ports of audio and video in its SDP, 0 for none", shape=(2,)),
     Field("code", "u2", "status of a response, 0 for a request"),
     Field("method", "u1", "a Method"),
+    Field("is_rest", "u1", "1 where the message's first part, in the segment before, was told of"),
 )
 SIP_EVENT = dtype_of(SIP_EVENT_FIELDS)
 
@@ -204,36 +217,69 @@ def next_message(data: Any, at: int, hi: int) -> int:
 
 
 @kernel
-def note_message(data: Any, lo: int, hi: int, pkt: Any, flow: Any, body: Any, state: Any) -> None:
-    """Hand out what the SIP message [lo, hi) says, where it names its dialog."""
+def note_message(data: Any, lo: int, hi: int, pkt: Any, number: Any, state: Any) -> bool:
+    """Hand out what the SIP message [lo, hi) of a flow says, where it names its dialog; return whether it does."""
     meter = state.meter[0]
     if meter["ready_events"] >= state.events.size:
-        return
+        return False
     out = state.events[int64(meter["ready_events"])]
     read_sip(data, lo, hi, out)
     if out["dialog"] == NO_DIALOG or (out["method"] == 0):
-        return
-    out["flow_id"] = flow_id(flow, body)
+        return False
+    out["flow_id"] = number
     out["ts_ns"] = pkt["ts_ns"]
     out["src_hi"] = pkt["src_hi"]
     out["src_lo"] = pkt["src_lo"]
+    out["is_rest"] = 0
     meter["ready_events"] += 1
+    return True
+
+
+@kernel
+def end_part(data: Any, pkt: Any, number: Any, state: Any) -> int:
+    """Go on with the message that the segment before began, and hand out what it says once it is whole.
+
+    Returns
+    -------
+    int
+        Where the rest of the segment begins: the segment's end while the message goes on.
+    """
+    at, hi = int64(pkt["payload_lo"]), int64(pkt["payload_hi"])
+    place = int64(number % np.uint64(PARTS))
+    part, buffer = state.sip_parts[place], state.sip_bytes[place]
+    taken = go_on(data, pkt, number, part, buffer)
+    if taken < 0:
+        return at
+    filled = int64(part["filled"])
+    end = message_end(buffer, 0, filled)
+    if end > filled:
+        return hi
+    if note_message(buffer, 0, end, pkt, number, state):
+        state.events[int64(state.meter[0]["ready_events"]) - 1]["is_rest"] = part["is_told"]
+    part["flow_id"] = 0
+    return at + taken - (filled - end)
 
 
 @kernel
 def note_sip(data: Any, pkt: Any, flow: Any, body: Any, state: Any) -> None:
     """Hand out what the SIP messages of a packet say: one of a datagram, up to MESSAGES_PER_PACKET of a TCP segment.
 
-    A segment may begin within a message (RFC 3261 §18.3); of that one its first part has told what it could.
+    A message that goes on in the next segment (RFC 3261 §18.3) is told of twice: its first part now, for that is
+    where the dialog is named, and the whole when it is there.
     """
     at, hi = int64(pkt["payload_lo"]), int64(pkt["payload_hi"])
+    number = np.uint64(flow_id(flow, body))
     if pkt["proto"] == UDP:
-        note_message(data, at, hi, pkt, flow, body, state)
+        note_message(data, at, hi, pkt, number, state)
         return
-    at = next_message(data, at, hi)
-    for _ in range(MESSAGES_PER_PACKET):
+    is_whole = hi - at == pkt["payload_bytes"]
+    at = next_message(data, end_part(data, pkt, number, state), hi)
+    for _ in range(MESSAGES_PER_PACKET - 1):
         if at >= hi:
             return
         end = next_message(data, at + 1, hi)
-        note_message(data, at, end, pkt, flow, body, state)
+        is_told = note_message(data, at, end, pkt, number, state)
+        if end >= hi and is_whole and message_end(data, at, hi) > hi:
+            place = int64(number % np.uint64(PARTS))
+            keep_part(data, at, hi, pkt, number, is_told, state.sip_parts[place], state.sip_bytes[place])
         at = end

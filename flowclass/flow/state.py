@@ -27,6 +27,7 @@ from flowclass.flow.reports import MAX_REPORTS
 from flowclass.flow.resolved import RESOLVED, RESOLVED_ENTRIES
 from flowclass.flow.rows import BODY, HOT, METER, REPORT, STREAM
 from flowclass.flow.sipevents import READY_EVENTS, SIP_EVENT
+from flowclass.flow.sipparts import MAX_BYTES, PARTS, SIP_PART
 from flowclass.record.message import MESSAGE
 from flowclass.record.packet import PACKET, PACKET_REF
 from flowclass.record.stats import STATS
@@ -105,6 +106,8 @@ class MeterState(NamedTuple):
     occupied: Any  #: uint64[n]: a bit for each bucket of those
     hellos: Any  #: HELLO[n]: flow.reassembly
     hello_bytes: Any  #: uint8[n, HELLO_BYTES]
+    sip_parts: Any  #: SIP_PART[PARTS]: flow.sipparts
+    sip_bytes: Any  #: uint8[PARTS, MAX_BYTES]
     ready: Any  #: FLOW[READY_FLOWS]: records handed out
     media: Any  #: MEDIA[READY_MEDIA]: their media streams
     events: Any  #: SIP_EVENT[READY_EVENTS]: what SIP messages said, handed out with them
@@ -169,6 +172,8 @@ def new_state(settings: MeterSettings, stats: np.ndarray | None = None) -> Meter
         occupied=np.zeros(-(-endpoints.size // (BUCKET * WORD_BITS)), np.uint64),
         hellos=np.zeros(HELLO_BUFFERS, HELLO),
         hello_bytes=np.zeros((HELLO_BUFFERS, HELLO_BYTES), np.uint8),
+        sip_parts=np.zeros(PARTS, SIP_PART),
+        sip_bytes=np.zeros((PARTS, MAX_BYTES), np.uint8),
         ready=np.zeros(READY_FLOWS, FLOW),
         media=np.zeros(READY_MEDIA, MEDIA),
         events=np.zeros(READY_EVENTS, SIP_EVENT),

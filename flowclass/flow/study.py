@@ -230,7 +230,8 @@ def study(state: Any, k: int, direction: int, row: int) -> int:
     if msg["kind"] == MessageKind.TLS_HELLO:
         learn_server(pkt, msg, state.resolved)
     note_call(data, pkt, msg, direction, body)
-    if msg["kind"] == MessageKind.SIP:
+    # A segment of a connection of SIP may begin within a message.
+    if msg["kind"] == MessageKind.SIP or (pkt["proto"] == TCP and body["app"] == App.SIP):
         note_sip(data, pkt, state.hot[row], body, state)
     note_media(data, pkt, msg, direction, state.streams, state.meter[0], state.stats[0], body, row)
     if pkt["proto"] == UDP:

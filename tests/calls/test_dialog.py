@@ -107,6 +107,18 @@ def test_dialog_is_told_when_it_is_over() -> None:
     assert [call.outcome for call in assembler.sweep(300 * S)] == ["declined-or-missed"]
 
 
+def test_rest_of_a_message_names_sockets_and_is_no_message_of_its_own() -> None:
+    said = events([INVITE, (0.0, Method.INVITE, 0), RINGING, OK], ports=(0, 0))
+    said["is_rest"][1], said["ports"][1] = 1, (20000, 0)
+    said["ports"][3] = 0
+    (call,) = calls(said, media())
+    assert (call.app, call.ring_s, call.media_flows) == ("sip", 4, 1)
+    unanswered = events([INVITE, (0.0, Method.INVITE, 0)])
+    unanswered["is_rest"][1] = 1
+    (call,) = calls(unanswered)
+    assert call.outcome == calls(events([INVITE]))[0].outcome
+
+
 def test_legs_of_a_proxied_call_may_come_in_any_order() -> None:
     near = events([INVITE, (1.1, Method.INVITE, 180), (5.1, Method.INVITE, 200), (65.5, Method.BYE, 0)])
     far = events([(0.1, Method.INVITE, 0), RINGING, OK, (65.6, Method.BYE, 0)])

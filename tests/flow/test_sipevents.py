@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 
 import numpy as np
@@ -80,17 +81,25 @@ def test_any_bytes_are_read_without_harm(payload: bytes) -> None:
     assert out["code"][0] <= 999
 
 
-def said_over_tcp(*segments: str) -> list[tuple[int, int]]:
-    """Return (dialog, method) of the messages of a connection, in segments from one side."""
+def events_over_tcp(*segments: str, lost: int = -1) -> np.ndarray:
+    """Return the SIP_EVENTs of a connection, in segments from one side, of which one may be lost."""
     sequence, packets = 1000, []
     for place, segment in enumerate(segments):
         body = segment.encode()
-        packets.append(frames.tcp(START + place * 1_000_000, "10.0.0.1", 40_000, "10.0.0.2", 5060, body, seq=sequence))
+        if place != lost:
+            ends = "10.0.0.1", 40_000, "10.0.0.2", 5060
+            packets.append(frames.tcp(START + place * 1_000_000, *ends, body, seq=sequence))
         sequence += len(body)
-    meter, found = FlowMeter(SMALL), []
-    for batch in (*meter.add(*frames.block_of(packets), 1), *meter.drain()):
-        found += zip(batch.events["dialog"].tolist(), batch.events["method"].tolist(), strict=True)
-    return found
+    meter = FlowMeter(SMALL)
+    batches = (*meter.add(*frames.block_of(packets), 1), *meter.drain())
+    return np.concatenate([batch.events.copy() for batch in batches])
+
+
+def said_over_tcp(*segments: str) -> list[tuple[int, int]]:
+    """Return (dialog, method) of the messages of a connection, each once."""
+    events = events_over_tcp(*segments)
+    events = events[events["is_rest"] == 0]
+    return list(zip(events["dialog"].tolist(), events["method"].tolist(), strict=True))
 
 
 def request(method: str, call_id: str) -> str:
@@ -111,3 +120,55 @@ def test_a_segment_that_begins_within_a_message_tells_of_the_next() -> None:
         (dialog_of("one"), Method.INVITE),
         (dialog_of("two"), Method.INVITE),
     ]
+
+
+def invite() -> str:
+    """Return an INVITE that says how long it is."""
+    head, _, body = INVITE.format(call_id=CALL_ID).partition("\r\n\r\n")
+    return f"{head}\r\nContent-Length: {len(body)}\r\n\r\n{body}"
+
+
+def in_pieces(text: str, *cuts: int) -> list[str]:
+    """Return a text cut at some places."""
+    return [text[lo:hi] for lo, hi in itertools.pairwise((0, *cuts, len(text)))]
+
+
+@pytest.mark.parametrize(
+    "cuts",
+    [
+        pytest.param((60,), id="before the Call-ID"),
+        pytest.param((150, 151), id="a segment of one byte"),
+        pytest.param((invite().index("Content-Length") + 4,), id="in a header"),
+        pytest.param((invite().index("v=0"),), id="before the body"),
+        pytest.param((invite().index("49170") + 2,), id="in a port"),
+        pytest.param((40, 200, 300, 380), id="five segments"),
+        pytest.param((len(invite()) - 1,), id="before the last byte"),
+    ],
+)
+def test_message_split_over_segments_says_all_it_says(cuts: tuple[int, ...]) -> None:
+    events = events_over_tcp(*in_pieces(invite() + request("BYE", "next"), *cuts))
+    last = events[events["method"] == Method.INVITE][-1]
+    assert (last["ports"].tolist(), int(last["media_lo"])) == ([49170, 51372], IPV4_MAPPED | 0xC0000207)
+    told = events[events["is_rest"] == 0]
+    assert told["dialog"].tolist() == [dialog_of(CALL_ID.split()[1]), dialog_of("next")]
+    assert told["method"].tolist() == [Method.INVITE, Method.BYE]
+
+
+def test_message_of_which_a_segment_is_lost_is_not_made_of_the_others() -> None:
+    pieces = in_pieces(invite(), 250, invite().index("m=audio"))
+    (event,) = events_over_tcp(*pieces, lost=1)
+    assert (int(event["dialog"]), event["ports"].tolist()) == (dialog_of(CALL_ID.split()[1]), [0, 0])
+
+
+@pytest.mark.parametrize("length", ["99999999", "-1", "x", ""])
+def test_length_that_is_none_keeps_nothing(length: str) -> None:
+    text = f"Content-Length: {length}".join(re.split(r"Content-Length: \d+", invite()))
+    events = events_over_tcp(text, *[request("BYE", f"call-{n}") for n in range(3)])
+    assert events["method"].tolist() == [Method.INVITE, *[Method.BYE] * 3]
+
+
+@given(st.lists(st.integers(1, 700), max_size=12), st.binary(max_size=40))
+def test_any_segments_are_followed_without_harm(cuts: list[int], noise: bytes) -> None:
+    text = (invite() + noise.decode("latin-1") + invite()) * 2
+    events = events_over_tcp(*in_pieces(text, *sorted({cut for cut in cuts if cut < len(text)})))
+    assert (events["is_rest"] == 0).sum() <= 4
