@@ -3,6 +3,10 @@
 Each stage does all that the stage before it does and one thing more, on the same capture, in one process and on one
 core. Rounds are interleaved and medians count. The flow table of the stages ``fetch`` to ``count`` is warm: a first
 round, which is not counted, has opened all flows; none ends. ``meter`` and ``pipeline`` begin with an empty one.
+
+With ``--bars`` the peers are timed on the same workload in the same run, and what is asked beside each of them is put
+in nanoseconds beside the stages: what a packet costs that is read, dissected and counted, and nothing more, is the
+least that any meter built like this one needs on this machine.
 """
 
 from __future__ import annotations
@@ -15,6 +19,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from bench.peers import contenders, measure
 from bench.workloads import catalog
 from flowclass.capture.source import open_source
 from flowclass.dissect.plain import dissect_plain
@@ -40,6 +45,10 @@ from flowclass.sinks.table import Summary
 
 #: Room for every flow of the workloads, so that the warm stages never evict.
 SETTINGS = MeterSettings(max_flows=1 << 19)
+#: How many times faster than each peer a workload is to be metered (the project's own aim).
+BARS = {"calls": {"ndpi": 12.0, "nfstream": 40.0}, "corpus": {"ndpi": 15.0, "nfstream": 60.0}}
+#: The last stage that looks at no payload.
+LEAST_STAGE = "account and count"
 #: How far a stage goes.
 DISSECT, FETCH, FIND, COUNT = range(4)
 
@@ -128,16 +137,42 @@ def _pipeline(path: str) -> tuple[float, int]:
     return spent + time.process_time() - start, packets
 
 
+def _peer_ns(name: str, workload: Any, core: int) -> float:
+    """Return the nanoseconds of CPU that a peer takes for a packet, net of its start-up."""
+    contender = next(one for one in contenders.ALL if one.name == name)
+    whole, start = (
+        measure.run(contender.command(path), core, keep_output=False).cpu_s for path in (workload.path, workload.start)
+    )
+    return (whole - start) / (workload.packets - workload.start_packets) * 1e9
+
+
+def _print_bars(workload: Any, medians: dict[str, float], core: int) -> None:
+    least, all_of_it = medians[LEAST_STAGE], list(medians.values())[-1]
+    for name, times in BARS[workload.name].items():
+        peer_ns = _peer_ns(name, workload, core)
+        print(
+            f"{name}: {peer_ns:,.0f} ns; {times:.0f} times as fast would be {peer_ns / times:.0f} ns, of which "
+            f"reading, dissecting and counting take {least:.0f}; all of it is {peer_ns / all_of_it:.1f} times as fast, "
+            f"counting alone {peer_ns / least:.1f}"
+        )
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print nanoseconds a packet, in all and beyond the stage before."""
     parser = argparse.ArgumentParser(prog="python -m bench.stages", description=__doc__.partition("\n\n")[2])
     parser.add_argument("--workload", choices=("calls", "corpus"), default="corpus")
     parser.add_argument("--rounds", type=int, default=5, help="counted rounds; the median counts")
     parser.add_argument("--packets", type=int, help="size of the workload instead of 5 M")
+    parser.add_argument("--bars", action="store_true", help="time the peers as well (bench.peers.setup installs them)")
     options = parser.parse_args(arguments)
+    absent = contenders.available(["ndpi", "nfstream"])[1] if options.bars else []
+    if absent:
+        print(*(f"bench.stages: {reason}" for reason in absent), sep="\n", file=sys.stderr)
+        return 2
     workload = catalog.obtain(options.workload, catalog.default_folder(), options.packets, catalog.SEED)
     path = str(workload.path)
-    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    core = max(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, {core})
     FlowMeter(SETTINGS).warm()
     state = new_state(SETTINGS)
     stages: dict[str, Callable[[], tuple[float, int]]] = {
@@ -159,11 +194,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"bench.stages: read {packets:,} of {workload.packets:,} packets", file=sys.stderr)
         return 1
     print(f"{options.workload}: {packets:,} packets, ns a packet, medians of {options.rounds} rounds")
+    medians = {name: statistics.median(each) for name, each in spent.items()}
     before = 0.0
-    for name, each in spent.items():
-        median = statistics.median(each)
-        print(f"{name:20} {median:7.1f}  {median - before:+7.1f}   {min(each):.1f}-{max(each):.1f}")
+    for name, median in medians.items():
+        print(f"{name:20} {median:7.1f}  {median - before:+7.1f}   {min(spent[name]):.1f}-{max(spent[name]):.1f}")
         before = median
+    if options.bars:
+        _print_bars(workload, medians, core)
     return 0
 
 
