@@ -23,6 +23,7 @@ from numba.extending import intrinsic
 
 from flowclass.jit.cache import BOUNDS_CHECKED, CACHE_FOLDER, KernelCache
 from flowclass.jit.memory import Reference, reference_type
+from flowclass.jit.passes import kernel_passes, remember_call_types
 
 #: ``_nrt=False``: kernels allocate nothing, so no reference is counted either (atomic adds on the packet path).
 OPTIONS: dict[str, Any] = {
@@ -33,8 +34,14 @@ OPTIONS: dict[str, Any] = {
 }
 
 
+remember_call_types()
+
+
 class _KernelLibrary(JITCodeLibrary):
-    """Bitcode of one kernel, which waits to be taken into an entry or a unit."""
+    """Bitcode of one kernel, which waits to be taken into an entry or a unit, and is optimised there."""
+
+    def _optimize_functions(self, ll_module: Any) -> None:
+        ll_module.data_layout = self._codegen._data_layout
 
     def finalize(self) -> None:
         self._raise_if_finalized()
@@ -89,18 +96,18 @@ class _MachineLibrary(JITCodeLibrary):
         return llvm.parse_assembly("\n".join(names))
 
 
-class _MachinePipeline(compiler.Compiler):  # type: ignore[misc]
+class _MachinePipeline(compiler.CompilerBase):  # type: ignore[misc]
     def define_pipelines(self) -> Any:
         library = _MachineLibrary(self.state.targetctx.codegen(), self.state.func_id.func_qualname)
         library.enable_object_caching()
         self.state.library = library
-        return super().define_pipelines()
+        return kernel_passes()
 
 
-class _KernelPipeline(compiler.Compiler):  # type: ignore[misc]
+class _KernelPipeline(compiler.CompilerBase):  # type: ignore[misc]
     def define_pipelines(self) -> Any:
         self.state.library = _KernelLibrary(self.state.targetctx.codegen(), self.state.func_id.func_qualname)
-        return super().define_pipelines()
+        return kernel_passes()
 
 
 class _KernelCompiler(FunctionCompiler):  # type: ignore[misc]
@@ -170,7 +177,7 @@ class Unit:
         if self._compiled is not None:
             return
         signature = ((reference_type(state), *[types.int64] * self.numbers), types.int64)
-        self._compiled = CFunc(self.function, signature, {}, OPTIONS, pipeline_class=_MachinePipeline)
+        self._compiled = CFunc(self.function, signature, {}, OPTIONS, pipeline_class=_MachinePipeline)  # type: ignore[arg-type]
         if CACHE_FOLDER is not None:
             self._compiled._cache = KernelCache(self.function)  # type: ignore[attr-defined]
         self._compiled.compile()
