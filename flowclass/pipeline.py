@@ -17,7 +17,6 @@ from flowclass.calls.emodel import QualitySettings
 from flowclass.calls.record import Call
 from flowclass.capture.block import PacketBlock
 from flowclass.capture.source import Source, open_source
-from flowclass.features.row import FEATURE_COUNT
 from flowclass.flow.flowmeter import FlowBatch, FlowMeter
 from flowclass.flow.record import FLOW
 from flowclass.flow.state import MeterSettings
@@ -157,7 +156,9 @@ class Pipeline:
         self.name = name
         self._words = words
         self._policy = policy or RecordPolicy()
-        self.meter = FlowMeter(settings, stats)
+        self._on_batch = on_batch
+        self.use(model or load_default())
+        self.meter = FlowMeter(settings, stats, [self._classifier.warm])
         self.calls: Assembler | None = None
         self._on_calls = on_calls
         self._on_whole = on_whole
@@ -172,15 +173,13 @@ class Pipeline:
                 quality,
                 self._policy.network_name,
             )
-        self.use(model or load_default())
-        self._on_batch = on_batch
 
     def warm(self) -> None:
         """Load or compile the kernels now, before the first packet."""
         self.meter.warm()
         nothing = np.zeros(0, FLOW)
         self._policy.mark(nothing)
-        self._on_batch(nothing, self._classifier.classify(nothing, np.zeros((0, FEATURE_COUNT), np.float32)), self.name)
+        self._on_batch(nothing, self._classifier.warm(), self.name)
 
     def use(self, model: ModelBundle) -> None:
         """Classify with this model from now on."""

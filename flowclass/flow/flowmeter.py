@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -41,13 +41,19 @@ class FlowMeter:
     ----------
     settings : see MeterSettings
     stats : STATS[1] to go on counting in; None makes one
+    beside : calls of other entries, to be compiled at the same time where nothing is compiled yet
     """
 
-    def __init__(self, settings: MeterSettings | None = None, stats: np.ndarray | None = None) -> None:
+    def __init__(
+        self,
+        settings: MeterSettings | None = None,
+        stats: np.ndarray | None = None,
+        beside: Sequence[Callable[[], object]] = (),
+    ) -> None:
         self.settings = settings or MeterSettings()
         self._state = new_state(self.settings, stats)
         state = self._state
-        link_units(state, lambda: meter_block(state, 0, 0), lambda: drain_table(0, state))
+        link_units(state, lambda: meter_block(state, 0, 0), lambda: drain_table(0, state), *beside)
 
     @property
     def stats(self) -> np.void:

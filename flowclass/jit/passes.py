@@ -1,7 +1,4 @@
-"""Host module: numba's compilation without what kernels have no use for: a cold start takes two thirds of the time.
-
-Measured by ``bench/kernels/test_cold.py``; what is left out and why is docs/decisions/0019.
-"""
+"""Host module: numba's compilation without what kernels have no use for (docs/decisions/0019-lean-compilation.md)."""
 
 from __future__ import annotations
 
@@ -14,12 +11,10 @@ _PASSES = (
     untyped_passes.TranslateByteCode,
     untyped_passes.FixupArgs,
     untyped_passes.IRProcessing,
-    untyped_passes.DeadBranchPrune,
     untyped_passes.GenericRewrites,
     untyped_passes.ReconstructSSA,
     typed_passes.NopythonTypeInference,
     typed_passes.PreLowerStripPhis,
-    typed_passes.IRLegalization,
     typed_passes.NativeLowering,
     typed_passes.NoPythonBackend,
 )
@@ -28,7 +23,8 @@ _SCALARS = (types.Number, types.Boolean, types.Literal)
 
 def kernel_passes() -> list[PassManager]:
     """Return numba's nopython pipeline without the passes for closures, ``with``, array expressions, literal unrolling,
-    inlined overloads and dynamic exceptions, each of which works out anew where every variable lives."""
+    inlined overloads, dynamic exceptions, branches on constants (LLVM prunes those) and the ends of references (kernels
+    count none): each works out anew where every variable lives."""
     passes = PassManager("kernel")
     for one in _PASSES:
         passes.add_pass(one, one.__name__)

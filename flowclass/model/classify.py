@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from flowclass.features.row import FEATURE_COUNT
+from flowclass.flow.record import FLOW
 from flowclass.model.bundle import ModelBundle
 from flowclass.model.continued import Continued
 from flowclass.model.decision import classify_flows
@@ -53,6 +54,10 @@ class Classifier:
             weigh_flows(forest, rules, norms, flows, features, probabilities, self._weights, verdicts)
         self._continued.settle(flows, verdicts)
         return verdicts
+
+    def warm(self) -> np.ndarray:
+        """Load or compile the kernels now; return VERDICT[0]."""
+        return self.classify(np.zeros(0, FLOW), np.zeros((0, FEATURE_COUNT), np.float32))
 
     def probabilities(self, features: np.ndarray) -> np.ndarray:
         """Return float32[m, classes], the forest's own class probabilities before gates and calibration."""
