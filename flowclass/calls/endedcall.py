@@ -52,7 +52,9 @@ class EndedCall:
         sides = [leg if is_towards(leg, client) else leg.turned() for leg in legs]
         up, down = _media_each_way(sides)
         # In which order flows are told of depends on how busy the link is.
-        signalling = sorted(call.signalling, key=lambda one: (one.first_ns, one.flow_ids))
+        signalling = call.signalling
+        if len(signalling) > 1:
+            signalling.sort(key=lambda one: (one.first_ns, one.flow_ids))
         media = span(up, down) or call.media
         talk = None
         if up is not None and down is not None and overlap(up, down) >= 0:
@@ -89,7 +91,8 @@ class EndedCall:
         numbers = [leg.flow_id for leg in self.every]
         if self.dialog is not None:
             numbers += sorted(self.dialog.flow_ids)
-        numbers += [flow for _, flow in sorted([pair for one in self.signalling for pair in one.flow_ids])]
+        if self.signalling:
+            numbers += [flow for _, flow in sorted([pair for one in self.signalling for pair in one.flow_ids])]
         return list(dict.fromkeys(numbers))
 
     @property

@@ -45,7 +45,10 @@ class CallIndex:
         """Return the calls that share a tie with media and are near it in time, but for those that have too much."""
         found: dict[OpenCall, None] = {}
         for tie in ties:
-            for call in self._by_tie.get(tie, ()):
+            calls = self._by_tie.get(tie)
+            if calls is None:
+                continue
+            for call in calls:
                 is_near = overlap(call.media, when) >= -JOIN_GAP_NS and len(call.legs) < MAX_LEGS
                 if tie[0] == "flow" or is_near:
                     found[call] = None

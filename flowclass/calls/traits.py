@@ -56,7 +56,7 @@ def access_network(cost: int) -> str:
 
 def media_kinds(streams: Sequence[Stream]) -> str:
     """Return what streams carried: audio, share, video, joined by +; empty when no RTP header tells."""
-    return _in_words(tuple([(stream.kind, stream.is_long) for stream in streams]))
+    return _in_words(tuple([(stream.kind, stream.is_long) for stream in streams])) if streams else ""
 
 
 @lru_cache(maxsize=1024)

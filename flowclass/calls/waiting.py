@@ -46,6 +46,8 @@ class Waiting:
             for one in self._store.at(hosts, ties)
             if one.first_ns <= end and one.last_ns >= begin - SETUP_NS and one not in call.tied
         ]
+        if not near and not call.tied:
+            return
         # An id leads from one socket to the next: what is tied to something tied is tied.
         while tied := [one for one in near if not ties.isdisjoint(one.ties)]:
             near = [one for one in near if one not in tied]
