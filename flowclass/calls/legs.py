@@ -46,9 +46,9 @@ def legs_of(flows: Any, verdicts: Any, media: Any) -> list[Leg]:
     ports = _pairs(np.stack([flows["sport"], flows["dport"]], axis=1), up)
     is_relayed = relayed(apps, np.where(up == TARGET, flows["sport"], flows["dport"]))
     goes_on = (flows["end_reason"] == EndReason.ACTIVE_TIMEOUT).tolist()
+    # A relay's credential may be one password for everybody where nothing says whose service it is.
     ids = [
         tuple([one for one in (every[ICE:] if app == App.WEBRTC else every) if one])
-        # A relay's credential may be one password for everybody where nothing says whose service it is.
         for app, every in zip(names, flows["call_ids"].tolist(), strict=True)
     ]
     is_either = (ends == NOBODY_KNOWS).tolist()
@@ -188,10 +188,11 @@ def _spans(is_there: Any, spans: Any, up: Any) -> list[tuple[Span | None, Span |
 
 
 def _bit_sets(words: Any) -> list[int]:
-    """Return rows of 32-bit words as one number each, the first word lowest."""
-    data = np.ascontiguousarray(words, "<u4").tobytes()
-    size = 4 * words.shape[1]
-    return [int.from_bytes(data[at : at + size], "little") for at in range(0, len(data), size)]
+    """Return rows of 32-bit words as one number each, the first word lowest; flows that wait share the same few."""
+    data, size = np.ascontiguousarray(words, "<u4").tobytes(), 4 * words.shape[1]
+    rows = [data[at : at + size] for at in range(0, len(data), size)]
+    numbers = {row: int.from_bytes(row, "little") for row in set(rows)}
+    return [numbers[row] for row in rows]
 
 
 def _trips(flows: Any, up: Any) -> list[tuple[Trips, Trips]]:
