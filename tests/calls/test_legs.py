@@ -1,0 +1,79 @@
+"""Flows of a batch as legs of calls."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from flowclass.calls.leg import Leg
+from flowclass.calls.legs import legs_of
+from flowclass.calls.trips import NEITHER, NO_TRIPS, Trips
+from flowclass.record.verdict import App, DecidedBy, EndMark, Kind
+from tests.calls.flows import CLIENT, PEER, RELAY, Rows, S, flow
+
+PUBLIC = 0x08080808
+
+
+def batch(*rows: Rows) -> Sequence[Leg]:
+    """Return the legs of flows that are handed out together."""
+    for place, one in enumerate(rows):
+        one.media["flow"] = place
+    return legs_of(*(np.concatenate(arrays) for arrays in zip(*rows, strict=True)))
+
+
+def turned(**values: object) -> Rows:
+    """Return a flow of which the first packet seen was the relay's."""
+    return flow(100, 110, src=PUBLIC, sport=3478, dst=CLIENT, dport=40_000, **values)  # type: ignore[arg-type]
+
+
+def test_pairs_are_up_and_down_whoever_was_seen_first() -> None:
+    one = turned(sent=(30, 20), cost=(11, 0), mark=(EndMark.RELEASE, 110))
+    one.flows["trips"], one.flows["trip_min_ns"], one.flows["trip_sum_ns"] = (0, 2), (0, 5), (0, 12)
+    one.flows["gap_max_ns"] = (7, 0)
+    ((leg),) = batch(one)
+    assert (leg.client, leg.ports, leg.up) == ("10.0.0.1", (40_000, 3478), 1)
+    assert (leg.packets, leg.cost, leg.gaps_ns) == ((20, 30), (0, 11), (0, 7))
+    assert (leg.trips, leg.end) == ((Trips(2, 5, 12), NO_TRIPS), (EndMark.RELEASE, 110 * S))
+
+
+def test_flows_that_are_no_calls_make_no_legs_and_shift_no_streams() -> None:
+    other = flow(100, 110, kind=Kind.NOT_VOIP)
+    talk = flow(100, 110, dst=PEER, ssrc=0x5EED_0000)
+    (leg,) = batch(other, talk)
+    assert [one.ssrc for one in leg.sources] == [0x5EED_0000, 0x5EED_0001]
+    assert leg.trips is NEITHER
+
+
+def test_pieces_of_a_flow_that_are_told_of_together_keep_their_own_streams() -> None:
+    pieces = [flow(begin, begin + 10, flow_id=7, piece=piece, ssrc=1 << 20) for piece, begin in enumerate((100, 110))]
+    assert [[one.first_ns for one in leg.sources] for leg in batch(*pieces)] == [[100 * S] * 2, [110 * S] * 2]
+
+
+@pytest.mark.parametrize(
+    ("sent", "expected", "media"),
+    [
+        ((100, 100), (100, 100), ((100, 110), (100, 110))),  # RTP
+        ((100, 0), (100, 0), ((100, 110), None)),
+        ((5, 5), (5, 5), ((100, 110), (100, 110))),  # too few of a stream: as the meter saw them
+        ((100, 5), (0, 0), ((100, 110), None)),  # no RTP: a packet a second, and keepalives
+    ],
+)
+def test_media_each_way(
+    sent: tuple[int, int], expected: tuple[int, int], media: tuple[tuple[int, int] | None, tuple[int, int] | None]
+) -> None:
+    (leg,) = batch(flow(100, 110, sent=sent, expected=expected))
+    assert leg.media == tuple(None if way is None else (way[0] * S, way[1] * S) for way in media)
+
+
+@pytest.mark.parametrize(("packets", "is_media"), [(9, False), (10, True)])
+def test_path_that_is_only_checked_is_no_media(packets: int, is_media: bool) -> None:
+    # Called media for another flow's sake, and without RTP.
+    (leg,) = batch(flow(100, 101, sent=(packets, packets), expected=(0, 0), by=DecidedBy.CORRELATION))
+    assert leg.is_media == is_media
+
+
+def test_ties__of_rtp_and_its_rtcp_are_one_socket() -> None:
+    legs = batch(*(flow(100, 110, app=App.SIP, dst=RELAY, sport=port) for port in (40_000, 40_001)))
+    assert {leg.ties[0] for leg in legs} == {("socket", "10.0.0.1", 40_000)}
