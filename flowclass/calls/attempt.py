@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from flowclass.calls.signalling import SOCKET_GAP_NS, Signalling, SignallingStore
+from flowclass.calls.signalling import Signalling, SignallingStore, is_near
 from flowclass.record.verdict import App
 
 #: Applications that ask relays only when they call (FACTS §1.3-1.7), so that asking is an attempt.
@@ -35,11 +35,6 @@ def clusters_of(store: SignallingStore, *, fresh: bool = False) -> Iterator[list
                         cluster.append(other)
                         todo.append(other)
             yield sorted(cluster, key=lambda one: (one.first_ns, one.flow_ids))
-
-
-def is_near(one: Signalling, other: Signalling) -> bool:
-    """Whether two are within SOCKET_GAP_NS of each other."""
-    return one.first_ns <= other.last_ns + SOCKET_GAP_NS and other.first_ns <= one.last_ns + SOCKET_GAP_NS
 
 
 def are_one(one: Signalling, other: Signalling) -> bool:

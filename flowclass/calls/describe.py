@@ -175,7 +175,7 @@ def _media(calls: Sequence[EndedCall], each: Sequence[Sequence[Stream]]) -> Colu
     """Return the columns of what calls carried, which way, and to how many; ``each``: the streams of each."""
     paths = [path_of(call.legs) for call in calls]
     return {
-        "media": [media_kinds(streams) for streams in each],
+        "media": list(map(media_kinds, each)),
         "media_up": [media_kinds([one for one in streams if one.way == UP]) for streams in each],
         "media_down": [media_kinds([one for one in streams if one.way == DOWN]) for streams in each],
         "path": paths,

@@ -122,9 +122,10 @@ class CallIndex:
             if not complete.issuperset(same):
                 complete.difference_update(same)
                 continue
-            complete.difference_update(same)
-            call = self.merge(same)
-            complete.add(call)
+            if len(same) > 1:
+                complete.difference_update(same)
+                call = self.merge(same)
+                complete.add(call)
             neighbours = self._neighbours(call)
             if len(neighbours) > MAX_NEIGHBOURS:
                 neighbours = [one for one in neighbours if one in complete]

@@ -103,6 +103,11 @@ class Signalling:
         return {tie for tie in self.ties if tie[0] == "id"}
 
 
+def is_near(one: Signalling, other: Signalling) -> bool:
+    """Whether two are within SOCKET_GAP_NS of each other."""
+    return one.first_ns <= other.last_ns + SOCKET_GAP_NS and other.first_ns <= one.last_ns + SOCKET_GAP_NS
+
+
 def signalling_of(leg: Leg) -> Signalling:
     """Return a flow without media as what it adds to its socket."""
     return Signalling(
@@ -122,7 +127,7 @@ def signalling_of(leg: Leg) -> Signalling:
         cost=leg.cost,
         network=leg.network,
         reasons=leg.reasons,
-        reports=[(one, leg.up) for one in leg.sources if not one.packets],
+        reports=[(one, leg.up) for one in leg.sources if not one.packets] if leg.sources else [],
     )
 
 
@@ -149,13 +154,7 @@ class SignallingStore:
         waiting = self._by_host.setdefault(leg.host, [])
         # Of the ties those of its sockets come first, if it has any.
         socket = leg.ties[0] if leg.ties and leg.ties[0][0] == "socket" else None
-        near = [
-            one
-            for one in waiting
-            if socket in one.ties
-            and one.first_ns - SOCKET_GAP_NS <= fresh.last_ns
-            and fresh.first_ns <= one.last_ns + SOCKET_GAP_NS
-        ]
+        near = [one for one in waiting if socket in one.ties and is_near(one, fresh)]
         if not near and self._count >= MAX_WAITING:
             self.shed += 1
             if not waiting:
@@ -174,8 +173,7 @@ class SignallingStore:
         """Return the signalling of some hosts, and of others that share an id with them or with ``ties``."""
         seen: dict[Host, None] = {}
         found: list[Signalling] = []
-        todo = [*hosts]
-        self._add_sharing(ties, todo)
+        todo = [*hosts, *self._sharing(ties)]
         while todo and len(seen) < MAX_HOSTS:
             host = todo.pop(0)
             if host in seen:
@@ -184,15 +182,13 @@ class SignallingStore:
             for one in self._by_host.get(host, ()):
                 found.append(one)
                 # `_hosts_of` knows ids alone, so that of its ties no others count.
-                self._add_sharing(one.ties, todo)
+                todo += self._sharing(one.ties)
         return found
 
-    def _add_sharing(self, ties: Iterable[Tie], todo: list[Host]) -> None:
-        """Add the hosts that share an id with ties, unless so many do that it is no call's."""
-        for tie in ties:
-            hosts = self._hosts_of.get(tie)
-            if hosts is not None and len(hosts) <= MAX_HOSTS:
-                todo.extend(hosts)
+    def _sharing(self, ties: Iterable[Tie]) -> list[Host]:
+        """Return the hosts that share an id with ties, unless so many do that it is no call's."""
+        sharing = [hosts for hosts in map(self._hosts_of.get, ties) if hosts]
+        return [host for hosts in sharing if len(hosts) <= MAX_HOSTS for host in hosts]
 
     def __iter__(self) -> Iterator[list[Signalling]]:
         return iter([list(waiting) for waiting in self._by_host.values()])
