@@ -6,7 +6,6 @@ The first packet does not tell: in a capture that begins inside a call it is the
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Collection
 from socket import inet_ntoa
 from typing import Any
 
@@ -67,46 +66,35 @@ def texts(hi: Any, lo: Any) -> list[str]:
     return found
 
 
-def _words(network: str) -> tuple[np.uint64, np.uint64, np.uint64, np.uint64]:
+def _words(network: str) -> tuple[int, int, int, int]:
     """Return the two words of a network and of its mask, IPv4 as IPv4-mapped IPv6."""
     one = ipaddress.ip_network(network)
-    is_four = one.version == 4
-    number = (IPV4_MAPPED if is_four else 0) | int(one.network_address)
-    free = one.max_prefixlen - one.prefixlen
-    mask = (1 << IPV6_BITS) - (1 << free)
-    return np.uint64(number >> 64), np.uint64(number & LOW_WORD), np.uint64(mask >> 64), np.uint64(mask & LOW_WORD)
+    number = (IPV4_MAPPED if one.version == 4 else 0) | int(one.network_address)
+    mask = (1 << IPV6_BITS) - (1 << one.max_prefixlen - one.prefixlen)
+    return number >> 64, number & LOW_WORD, mask >> 64, mask & LOW_WORD
 
 
-_PRIVATE = tuple(map(_words, PRIVATE))
+#: Words of PRIVATE and of their masks: uint64[networks, 1].
+_NETWORK_HI, _NETWORK_LO, _MASK_HI, _MASK_LO = np.array([*map(_words, PRIVATE)], np.uint64).T[:, :, None]
 
 
 def is_private(hi: Any, lo: Any) -> Any:
     """Return bool[n]: which addresses, uint64[n] of words, are of no public network."""
-    found = np.zeros(len(lo), bool)
-    for network_hi, network_lo, mask_hi, mask_lo in _PRIVATE:
-        found |= (hi & mask_hi == network_hi) & (lo & mask_lo == network_lo)
+    return ((hi & _MASK_HI == _NETWORK_HI) & (lo & _MASK_LO == _NETWORK_LO)).any(axis=0)
+
+
+def _port_sets() -> Any:
+    """Return bool[apps, PORTS]: where relays of an application, or for one without ports of its own servers, listen."""
+    found = np.zeros((len(App), PORTS), bool)
+    for app in App:
+        found[app, list(RELAY_PORTS.get(app, SERVER_PORTS))] = True
     return found
 
 
-def _set_of(ports: Collection[int]) -> Any:
-    """Return a set of ports as bool[PORTS]."""
-    found = np.zeros(PORTS, bool)
-    found[list(ports)] = True
-    return found
-
-
-_IS_SERVER_PORT = _set_of(SERVER_PORTS)
-_RELAY_PORTS = {int(app): _set_of(ports) for app, ports in RELAY_PORTS.items()}
-_SERVED = np.array(sorted(SERVED), np.int64)
-
-
-def _is_relay_port(apps: Any, ports: Any) -> Any:
-    """Return bool[n]: whether a relay of the application, or for one without ports of its own a server, listens."""
-    found = _IS_SERVER_PORT[ports]
-    for app, listening in _RELAY_PORTS.items():
-        mine = apps == app
-        found[mine] = listening[ports[mine]]
-    return found
+_RELAY_LISTENS = _port_sets()
+_SERVER_LISTENS = _RELAY_LISTENS[App.UNKNOWN]
+_IS_SERVED = np.isin(range(len(App)), list(SERVED))
+_SHOWS_RELAYS = _IS_SERVED | np.isin(range(len(App)), list(RELAY_PORTS))
 
 
 def relayed(apps: Any, ports: Any) -> list[bool | None]:
@@ -116,9 +104,8 @@ def relayed(apps: Any, ports: Any) -> list[bool | None]:
     ----------
     apps, ports : integers[n]
     """
-    is_served = np.isin(apps, _SERVED)
-    found: list[bool | None] = (is_served | _is_relay_port(apps, ports)).tolist()
-    for place in np.flatnonzero(~is_served & ~np.isin(apps, list(_RELAY_PORTS))):
+    found: list[bool | None] = (_IS_SERVED[apps] | _RELAY_LISTENS[apps, ports]).tolist()
+    for place in np.flatnonzero(~_SHOWS_RELAYS[apps]):
         found[place] = None
     return found
 
@@ -136,9 +123,9 @@ def client_ends(apps: Any, flows: Any) -> Any:
     """
     # The first rule that tells the two ends apart decides; a rule says for each end whether it speaks for the client.
     src_private, dst_private = (is_private(flows[f"{end}_hi"], flows[f"{end}_lo"]) for end in ("src", "dst"))
-    src_relay, dst_relay = (_is_relay_port(apps, flows[port]) for port in ("sport", "dport"))
-    src_server, dst_server = (_IS_SERVER_PORT[flows[port]] for port in ("sport", "dport"))
-    found = np.where(np.isin(apps, _SERVED), SOURCE, NOBODY_KNOWS)
+    src_relay, dst_relay = (_RELAY_LISTENS[apps, flows[port]] for port in ("sport", "dport"))
+    src_server, dst_server = (_SERVER_LISTENS[flows[port]] for port in ("sport", "dport"))
+    found = np.where(_IS_SERVED[apps], SOURCE, NOBODY_KNOWS)
     found = np.where(src_server != dst_server, np.where(dst_server, SOURCE, TARGET), found)
     found = np.where(src_relay != dst_relay, np.where(dst_relay, SOURCE, TARGET), found)
     return np.where(src_private != dst_private, np.where(src_private, SOURCE, TARGET), found)
