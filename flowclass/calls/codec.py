@@ -1,4 +1,7 @@
-"""Host module: codec_guess, the codec that a stream's payload type and clock point to; its payload is not looked at."""
+"""Host module: codec_guess, the codec that a stream's payload type and clock point to; its payload is not looked at.
+
+Where a SIP dialog is known, what its SDP says of dynamic types goes before (``calls.dialog``).
+"""
 
 from __future__ import annotations
 

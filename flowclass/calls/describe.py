@@ -6,7 +6,7 @@ here, and what the streams say is worked out for all of them at once (calls.stre
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import reduce
 from operator import or_
 from typing import Any
@@ -33,6 +33,7 @@ CUT_NS = NS_PER_S
 #: Digits of a confidence.
 CONFIDENCE_DIGITS = 4
 Columns = dict[str, Sequence[Any]]
+NOTHING_SAID: Mapping[int, str] = {}
 
 
 def call_records(calls: Sequence[EndedCall], scene: Scene, end_ns: int | None, setup_ns: int) -> list[Call]:
@@ -44,7 +45,7 @@ def call_records(calls: Sequence[EndedCall], scene: Scene, end_ns: int | None, s
     """
     streams = _streams(calls)
     places = streams.places(len(calls))
-    every, every_shown = streams.each, shown(streams)
+    every, every_shown = streams.each, shown(streams, [_codecs(call) for call in calls])
     each = [every[some] for some in places]
     is_dropped = np.array([call.media[0] <= scene.dropped_ns <= call.media[1] for call in calls], bool)
     is_snapped = np.array([any([leg.is_snapped for leg in call.legs]) for call in calls], bool)
@@ -66,6 +67,11 @@ def call_records(calls: Sequence[EndedCall], scene: Scene, end_ns: int | None, s
             "streams": [every_shown[some] for some in places],
         }
     )
+
+
+def _codecs(call: EndedCall) -> Mapping[int, str]:
+    """Return what SDP said of the call's payload types."""
+    return NOTHING_SAID if call.dialog is None else call.dialog.codecs
 
 
 def _streams(calls: Sequence[EndedCall]) -> Streams:

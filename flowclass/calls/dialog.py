@@ -1,4 +1,5 @@
-"""Host module: Dialogs, what SIP messages say of calls: when they rang, who ended them, where their media went."""
+"""Host module: Dialogs, what SIP messages say of calls: when they rang, who ended them, by which codecs and where
+their media went."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ from typing import Any
 
 from flowclass.calls.ends import address
 from flowclass.calls.ties import Tie
-from flowclass.flow.sipevents import Method
+from flowclass.flow.sipevents import CODECS, FIRST_DYNAMIC, Method
 
 NS_PER_S = 1_000_000_000
 #: Dialogs remembered at once; beyond it new ones are shed, and counted.
@@ -41,6 +42,7 @@ class Dialog:
     requests : INVITEs seen, repeats included
     has_replies : whether anything answered
     is_used : whether media of it was seen
+    codecs : by payload type, as SDP named it first
     """
 
     number: int
@@ -56,6 +58,7 @@ class Dialog:
     is_used: bool = False
     flow_ids: set[int] = field(default_factory=set)
     sockets: set[Socket] = field(default_factory=set)
+    codecs: dict[int, str] = field(default_factory=dict)
 
     @property
     def ties(self) -> list[Tie]:
@@ -83,9 +86,23 @@ class Dialogs:
 
     def add(self, events: Any) -> None:
         """Take SIP_EVENT[n]: of one worker in the order in which they were seen, of several in any."""
-        names = ("dialog", "flow_id", "ts_ns", "src_hi", "src_lo", "media_lo", "ports", "code", "method", "is_rest")
+        names = (
+            "dialog",
+            "flow_id",
+            "ts_ns",
+            "src_hi",
+            "src_lo",
+            "media_lo",
+            "ports",
+            "code",
+            "method",
+            "is_rest",
+            "codecs",
+        )
         columns = [events[name].tolist() for name in names]
-        for number, flow, ts_ns, src_hi, src_lo, media_lo, ports, code, method, is_rest in zip(*columns, strict=True):
+        for number, flow, ts_ns, src_hi, src_lo, media_lo, ports, code, method, is_rest, codecs in zip(
+            *columns, strict=True
+        ):
             sender = str(address(src_hi, src_lo))
             dialog = self._by_number.get(number)
             if dialog is None:
@@ -100,6 +117,8 @@ class Dialogs:
                 dialog.first_ns, dialog.caller = ts_ns, sender
             dialog.last_ns = max(dialog.last_ns, ts_ns)
             dialog.flow_ids.add(flow)
+            for place in [place for place, codec in enumerate(codecs) if codec] if any(codecs) else ():
+                dialog.codecs.setdefault(FIRST_DYNAMIC + place, CODECS[codecs[place] - 1])
             if not is_rest:
                 self._note(dialog, method, code, ts_ns)
             for port in ports:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -90,8 +90,13 @@ def pauses(legs: Sequence[Leg]) -> PauseColumns:
     return (*gaps, *rates)
 
 
-def shown(streams: Streams) -> list[StreamRecord]:
-    """Return streams as their calls' records have them."""
+def shown(streams: Streams, codecs: Sequence[Mapping[int, str]]) -> list[StreamRecord]:
+    """Return streams as their calls' records have them.
+
+    Parameters
+    ----------
+    codecs : of each call, what SDP said of payload types
+    """
     kinds = [KINDS[kind] for kind in streams.kind.tolist()]
     types, clocks = streams.payload_type.tolist(), streams.clock_hz.tolist()
     trips = np.where(streams.trips > 0, streams.trips, np.nan)
@@ -100,7 +105,10 @@ def shown(streams: Streams) -> list[StreamRecord]:
         "direction": [WAYS[way][1] for way in streams.way.tolist()],
         "kind": kinds,
         "payload_type": types,
-        "codec_guess": list(map(codec_guess, types, clocks, kinds)),
+        "codec_guess": [
+            codecs[call].get(payload_type) or codec_guess(payload_type, clock_hz, kind)
+            for call, payload_type, clock_hz, kind in zip(streams.call.tolist(), types, clocks, kinds, strict=True)
+        ],
         "clock_hz": clocks,
         "packets": streams.packets.tolist(),
         "lost": streams.lost.tolist(),

@@ -1,4 +1,5 @@
-"""Kernel module: SIP_EVENT, what one SIP message says of a call: which dialog, what happened, where media will be.
+"""Kernel module: SIP_EVENT, what one SIP message says of a call: which dialog, what happened, where media will be, by
+which codecs.
 
 Written by the meter for each SIP message it reads, handed out with the flows, joined by ``calls.dialog``. Only the
 Call-ID's hash is kept; names and numbers are never looked at (RFC 3261 §20, RFC 4566 §5).
@@ -41,6 +42,7 @@ READY_EVENTS = 4096
 #: Digits of the largest port.
 MAX_DIGITS = 5
 DOT, EQUALS = 0x2E, 0x3D
+UPPER_A, UPPER_Z = 0x41, 0x5A
 NO_DIALOG = np.uint64(0)
 
 
@@ -51,7 +53,24 @@ def _word(text: str) -> int:
 INVITE, BYE, CANCEL, RESPONSE = _word("INVI"), _word("BYE "), _word("CANC"), _word("SIP/")
 #: The header names' first letters, in lower case.
 CALL, CSEQ, AUDIO, VIDEO, IN_IP4 = _word("call"), _word("cseq"), _word("audi"), _word("vide"), _word("IN I")
-LETTER_C, LETTER_I, LETTER_M = 0x63, 0x69, 0x6D
+LETTER_A, LETTER_C, LETTER_I, LETTER_M = 0x61, 0x63, 0x69, 0x6D
+#: ``a=rtpmap:98 iLBC/8000`` (RFC 8866 §6.6), from the third letter on.
+RTPM, AP_COLON = _word("rtpm"), _word("ap:") << 8
+MAP_NAME_AT = 9
+SLASH = 0x2F
+#: Payload types that mean nothing by themselves (RFC 3551 §3).
+FIRST_DYNAMIC, DYNAMIC_TYPES = 96, 32
+#: Codecs of calls that go by such types, as IANA's registry of RTP media types spells them; what comes with them
+#: (tones, comfort noise, redundancy) is none.
+CODECS = (
+    "opus", "AMR", "AMR-WB", "AMR-WB+", "EVS", "iLBC", "speex", "SILK", "isac", "G722", "G7221", "G726-16", "G726-24",
+    "G726-32", "G726-40", "G729", "GSM", "GSM-EFR", "BV16", "BV32", "L16", "PCMU", "PCMA", "MP4A-LATM", "VP8", "VP9",
+    "AV1", "H261", "H264", "H265", "H263", "MP4V-ES", "LYRA", "SIREN",
+)  # fmt: skip
+#: Letters by which a codec is told from the others.
+NAME_LETTERS = 8
+_NAMES = np.array([_word(name[:NAME_LETTERS].lower().ljust(NAME_LETTERS, "\0")) for name in CODECS], np.uint64)
+_BYTE = np.uint64(8)
 
 
 class Method(IntEnum):
@@ -74,6 +93,7 @@ SIP_EVENT_FIELDS = (
     Field("code", "u2", "status of a response, 0 for a request"),
     Field("method", "u1", "a Method"),
     Field("is_rest", "u1", "1 where the message's first part, in the segment before, was told of"),
+    Field("codecs", "u1", "by dynamic payload type from 96 on: place in CODECS plus 1", shape=(DYNAMIC_TYPES,)),
 )
 SIP_EVENT = dtype_of(SIP_EVENT_FIELDS)
 
@@ -153,8 +173,29 @@ def read_header(data: Any, lo: int, hi: int, out: Any) -> None:
 
 
 @kernel
+def read_map(data: Any, lo: int, hi: int, codecs: Any) -> None:
+    """Read ``payload type, codec/clock`` in [lo, hi) of a line a=rtpmap."""
+    kind, at = number(data, skip_spaces(data, lo, hi), hi)
+    if kind < FIRST_DYNAMIC or kind >= FIRST_DYNAMIC + DYNAMIC_TYPES:
+        return
+    at = skip_spaces(data, at, hi)
+    name = np.uint64(0)
+    for _ in range(NAME_LETTERS):
+        letter = 0
+        if at < hi and u8(data, at) != SLASH:
+            letter = u8(data, at)
+            if UPPER_A <= letter <= UPPER_Z:
+                letter |= LOWER
+            at += 1
+        name = name << _BYTE | np.uint64(letter)
+    for place in range(_NAMES.size):
+        if _NAMES[place] == name:
+            codecs[kind - FIRST_DYNAMIC] = place + 1
+
+
+@kernel
 def read_sdp(data: Any, lo: int, hi: int, out: Any) -> None:
-    """Read one line [lo, hi) of a session description: ``c=IN IP4 address`` or ``m=audio port``."""
+    """Read one line [lo, hi) of a session description: ``c=IN IP4 address``, ``m=audio port`` or ``a=rtpmap:``."""
     if hi - lo < 9 or u8(data, lo + 1) != EQUALS:
         return
     word = be32(data, lo + 2)
@@ -166,6 +207,9 @@ def read_sdp(data: Any, lo: int, hi: int, out: Any) -> None:
         port, _ = number(data, skip_spaces(data, lo + 7, hi), hi)
         if port <= 0xFFFF:
             out["ports"][0 if word == AUDIO else 1] = port
+    elif u8(data, lo) == LETTER_A and word == RTPM and hi - lo > MAP_NAME_AT:
+        if be32(data, lo + 6) & 0xFFFFFF00 == AP_COLON:
+            read_map(data, lo + MAP_NAME_AT, hi, out["codecs"])
 
 
 @kernel
@@ -178,6 +222,8 @@ def read_sip(data: Any, lo: int, hi: int, out: Any) -> None:
     out["ports"][1] = 0
     out["code"] = 0
     out["method"] = 0
+    for place in range(DYNAMIC_TYPES):
+        out["codecs"][place] = 0
     if hi - lo < 12:
         return
     word = be32(data, lo)

@@ -10,7 +10,7 @@ import pytest
 from flowclass.calls.assembler import Assembler
 from flowclass.calls.record import Call
 from flowclass.flow.record import FLOW, MEDIA
-from flowclass.flow.sipevents import SIP_EVENT, Method
+from flowclass.flow.sipevents import CODECS, FIRST_DYNAMIC, SIP_EVENT, Method
 from flowclass.model.verdict import VERDICT
 from flowclass.record.packet import IPV4_MAPPED
 from flowclass.record.verdict import App, Kind
@@ -47,6 +47,16 @@ def calls(said: np.ndarray, *flows: Rows, end_s: float = 10_000) -> list[Call]:
 def media(**more: int) -> Rows:
     """Return the RTP of the dialog above."""
     return flow(105, 165, app=App.RTP, dst=PEER, **{"sport": 20000, "dport": 30000, **more})
+
+
+def test_streams_have_the_codec_that_sdp_gave_their_payload_type() -> None:
+    said = events([INVITE, RINGING, OK])
+    said["codecs"][0, 98 - FIRST_DYNAMIC] = CODECS.index("iLBC") + 1
+    said["codecs"][2, 98 - FIRST_DYNAMIC] = CODECS.index("AMR") + 1
+    flows, verdicts, streams = media()
+    streams["payload_type"] = 98
+    (call,) = calls(said, (flows, verdicts, streams))
+    assert {stream["codec_guess"] for stream in call.streams} == {"iLBC"}
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from flowclass.dissect.stun import fnv1a
 from flowclass.flow.flowmeter import FlowMeter
-from flowclass.flow.sipevents import SIP_EVENT, Method, read_sip
+from flowclass.flow.sipevents import CODECS, FIRST_DYNAMIC, SIP_EVENT, Method, read_sip
 from flowclass.record.packet import IPV4_MAPPED
 from tests import frames
 from tests.flow.test_meter import SMALL, START
@@ -61,6 +61,38 @@ def test_invite_gives_dialog_and_media_sockets(name: str) -> None:
 def test_message_says_what_it_is_or_answers(first: str, cseq: str, method: Method, code: int) -> None:
     event = read(f"{first}\r\n{CALL_ID}\r\nCSeq: {cseq}\r\n\r\n")
     assert (event["method"], event["code"], event["ports"].tolist()) == (method, code, [0, 0])
+
+
+def codecs_of(*lines: str) -> dict[int, str]:
+    """Return the codecs by payload type that a description with these lines gives."""
+    event = read(INVITE.format(call_id=CALL_ID) + "".join(f"{line}\r\n" for line in lines))
+    said = enumerate(event["codecs"].tolist(), FIRST_DYNAMIC)
+    return {payload_type: CODECS[codec - 1] for payload_type, codec in said if codec}
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_each_codec_is_known_by_its_name_in_any_case(codec: str) -> None:
+    lines = [f"a=rtpmap:{96 + n} {name}/8000" for n, name in enumerate((codec, codec.lower(), codec.upper()))]
+    assert codecs_of(*lines) == dict.fromkeys((96, 97, 98), codec)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "a=rtpmap:101 telephone-event/8000",
+        "a=rtpmap:0 PCMU/8000",
+        "a=rtpmap:128 opus/48000/2",
+        "a=rtpmap:99999 opus/48000/2",
+        "a=rtpmap: opus/48000/2",
+        "a=rtpmap:96",
+        "a=rtpmap:96 opu",
+        "a=rtpmap:96 opusx/48000",
+        "a=rtpmax:96 opus/48000",
+        "b=rtpmap:96 opus/48000",
+    ],
+)
+def test_what_names_no_codec_of_a_dynamic_type_says_nothing(line: str) -> None:
+    assert codecs_of(line) == {}
 
 
 @given(st.integers(0, 2000))
