@@ -196,7 +196,8 @@ def talks_of(path: Path, flows: set[frozenset[Socket]]) -> list[Talk]:
     by_flow: dict[frozenset[Socket], list[Packet]] = defaultdict(list)
     for packet in packets_of(path, flows):
         by_flow[packet.flow].append(packet)
-    media = [one for flow in flows for one in media_of(by_flow[flow])]
+    # In the order of the packets: of a set's no two runs would agree where packets came at the same time.
+    media = [one for flow, some in by_flow.items() if flow in flows for one in media_of(some)]
     ranges = ranges_of(media)
     if ranges:
         # Beside RTP the rest is its reports.
