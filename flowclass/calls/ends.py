@@ -30,9 +30,11 @@ RELAY_PORTS = {
     App.TELEGRAM: frozenset(range(500, 601)) | {1400},
     App.ZOOM: frozenset(range(8801, 8811)),
 }
-#: Networks that are not of the public Internet (IANA's registries of special-purpose addresses, RFC 6890).
+#: Networks that are not of the public Internet (IANA's registries of special-purpose addresses, RFC 6890), and those
+#: between customers and their carrier's NAT (RFC 6598), where mobile clients are.
 PRIVATE = (
-    "0.0.0.0/8", "10.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/29", "192.0.0.170/31",
+    "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/29",
+    "192.0.0.170/31",
     "192.0.2.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "240.0.0.0/4",
     "::/127", "100::/64", "2001::/23", "2001:db8::/32", "fc00::/7", "fe80::/10",
 )  # fmt: skip
