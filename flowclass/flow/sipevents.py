@@ -29,7 +29,7 @@ from flowclass.flow.sipparts import (
     keep_part,
     message_end,
 )
-from flowclass.jit import int64, kernel
+from flowclass.jit import int64, kernel, unit
 from flowclass.record.field import Field, dtype_of
 from flowclass.record.packet import IPV4_MAPPED
 
@@ -306,26 +306,29 @@ def end_part(data: Any, pkt: Any, number: Any, state: Any) -> int:
     return at + taken - (filled - end)
 
 
-@kernel
-def note_sip(data: Any, pkt: Any, flow: Any, body: Any, state: Any) -> None:
-    """Hand out what the SIP messages of a packet say: one of a datagram, up to MESSAGES_PER_PACKET of a TCP segment.
+@unit
+def note_sip(state: Any, k: int, row: int) -> int:
+    """Hand out what the SIP messages of ``state.packets[k]`` say: one of a datagram, up to MESSAGES_PER_PACKET of a TCP
+    segment; return 0.
 
     A message that goes on in the next segment (RFC 3261 §18.3) is told of twice: its first part now, for that is
     where the dialog is named, and the whole when it is there.
     """
+    data, pkt = state.data, state.packets[k]
     at, hi = int64(pkt["payload_lo"]), int64(pkt["payload_hi"])
-    number = np.uint64(flow_id(flow, body))
+    number = np.uint64(flow_id(state.hot[row], state.body[row]))
     if pkt["proto"] == UDP:
         note_message(data, at, hi, pkt, number, state)
-        return
+        return 0
     is_whole = hi - at == pkt["payload_bytes"]
     at = next_message(data, end_part(data, pkt, number, state), hi)
     for _ in range(MESSAGES_PER_PACKET - 1):
         if at >= hi:
-            return
+            return 0
         end = next_message(data, at + 1, hi)
         is_told = note_message(data, at, end, pkt, number, state)
         if end >= hi and is_whole and message_end(data, at, hi) > hi:
             place = int64(number % np.uint64(PARTS))
             keep_part(data, at, hi, pkt, number, is_told, state.sip_parts[place], state.sip_bytes[place])
         at = end
+    return 0

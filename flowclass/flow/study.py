@@ -207,7 +207,7 @@ def study(state: Any, k: int, direction: int, row: int) -> int:
         inspect(data, pkt, msg)
         note_call(data, pkt, msg, direction, body)
         if msg["kind"] == MessageKind.SIP:
-            note_sip(data, pkt, state.hot[row], body, state)
+            note_sip(state, k, row)
         note_media(data, pkt, msg, direction, state.streams, state.meter[0], state.stats[0], body, row)
         note_both_ends(state, pkt, msg, direction, body)
         if body["stage"] == FIRM and judge_stream(data, msg, direction, state.streams, body):
@@ -232,7 +232,7 @@ def study(state: Any, k: int, direction: int, row: int) -> int:
     note_call(data, pkt, msg, direction, body)
     # A segment of a connection of SIP may begin within a message.
     if msg["kind"] == MessageKind.SIP or (pkt["proto"] == TCP and body["app"] == App.SIP):
-        note_sip(data, pkt, state.hot[row], body, state)
+        note_sip(state, k, row)
     note_media(data, pkt, msg, direction, state.streams, state.meter[0], state.stats[0], body, row)
     if pkt["proto"] == UDP:
         note_both_ends(state, pkt, msg, direction, body)
@@ -245,16 +245,14 @@ def study(state: Any, k: int, direction: int, row: int) -> int:
     return 0
 
 
-@unit
-def follow_sip(state: Any, k: int, row: int) -> int:
-    """Read the SIP messages in a TCP segment of call signalling whose verdict is firm; return 0.
+@kernel
+def follow_sip(state: Any, k: int, row: int) -> None:
+    """Read the SIP messages in a TCP segment of call signalling whose verdict is firm.
 
     A connection between exchanges carries the messages of many calls, for days.
     """
-    body = state.body[row]
-    if body["app"] == App.SIP:
-        note_sip(state.data, state.packets[k], state.hot[row], body, state)
-    return 0
+    if state.body[row]["app"] == App.SIP:
+        note_sip(state, k, row)
 
 
 @kernel

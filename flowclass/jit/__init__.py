@@ -131,9 +131,9 @@ elif JIT_ENABLED:
             call()
 
         if UNITS:
-            compile_apart(
-                [*[partial(each.load, state) for each in UNITS.values()], *[partial(compile_entry, c) for c in calls]]
-            )
+            # Units that are named last lean on the others, and take longest: they begin first.
+            units = [partial(each.load, state) for each in reversed(UNITS.values())]
+            compile_apart([*units, *[partial(compile_entry, call) for call in calls]])
         for each in UNITS.values():
             each.link(state)
 
