@@ -84,7 +84,7 @@ def watch(fetch: Callable[[], Scrape], where: str, arguments: argparse.Namespace
     from rich.text import Text
 
     from flowclass.cli.analyze import wants_colour
-    from flowclass.top.keys import Keys
+    from flowclass.top.keys import QUIT, Keys
     from flowclass.top.scrape import ScrapeError
     from flowclass.top.screen import screen
 
@@ -98,7 +98,7 @@ def watch(fetch: Callable[[], Scrape], where: str, arguments: argparse.Namespace
         while True:
             shown = screen(now, before, f"{where}, q to quit")
             live.update(Group(Text(problem, "bold red"), shown) if problem else shown, refresh=True)
-            if keys.wait(arguments.interval).lower() == "q":
+            if keys.wait(arguments.interval).lower() == QUIT:
                 return 0
             try:
                 before, now, problem = now, fetch(), ""

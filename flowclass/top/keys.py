@@ -1,18 +1,27 @@
-"""Host module: Keys, single key presses from a terminal."""
+"""Host module: Keys, single key presses from a terminal, Ctrl-C among them."""
 
 from __future__ import annotations
 
 import os
 import select
+import signal
 import sys
 import time
-from types import TracebackType
+from types import FrameType, TracebackType
+
+QUIT = "q"
 
 
 class Keys:
-    """Reads keys without Enter while it is entered; where standard input is no terminal, it only waits."""
+    """Reads keys without Enter while it is entered; where standard input is no terminal, it only waits.
+
+    An interrupt is raised and remembered as well: Python drops what is raised where nobody can catch it (while an
+    object is being deleted), and a person should not have to ask twice.
+    """
 
     def __enter__(self) -> Keys:
+        self._is_interrupted = False
+        self._handler = signal.signal(signal.SIGINT, self._interrupt)
         self._saved = None
         self._input = -1
         try:
@@ -31,13 +40,20 @@ class Keys:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        signal.signal(signal.SIGINT, self._handler)
         if self._saved is not None:
             import termios
 
             termios.tcsetattr(self._input, termios.TCSADRAIN, self._saved)
 
+    def _interrupt(self, number: int, frame: FrameType | None) -> None:
+        self._is_interrupted = True
+        raise KeyboardInterrupt
+
     def wait(self, seconds: float) -> str:
-        """Return the next key within some seconds, an empty text when there is none."""
+        """Return the next key within some seconds, QUIT after an interrupt, an empty text when there is none."""
+        if self._is_interrupted:
+            return QUIT
         if self._saved is None:
             time.sleep(seconds)
             return ""
