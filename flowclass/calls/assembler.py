@@ -181,6 +181,8 @@ class Assembler:
         if excess > 0:
             first = sorted(self._open, key=lambda call: call.media[1])[:excess]
             self.early += excess
+            for call in first:
+                self._waiting.attach(call)
             ended += [self._end(call) for call in first]
         given = self._records(ended, None)
         given += self._attempts(clusters, live, None)

@@ -8,6 +8,7 @@ import pytest
 
 from flowclass.calls import assembler, signalling
 from flowclass.calls.joining import MAX_LEGS
+from flowclass.record.status import EndReason
 from flowclass.record.verdict import App, EndMark, Kind
 from tests.calls.flows import CLIENT, OTHER, PEER, RELAY, RELAY_2, S, assemble, assembler_of, flow
 
@@ -134,6 +135,13 @@ def test_full_stores_shed_and_count(monkeypatch: pytest.MonkeyPatch) -> None:
     given = full.sweep(131 * S)
     assert (len(given), full.early, full.shed) == (2, 2, 3)
     assert [call.end for call in given] == [130, 131]
+
+
+def test_a_call_given_out_for_want_of_room_has_its_latest_signalling(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(assembler, "MAX_CALLS", 0)
+    goes_on = flow(100, 130, end=EndReason.ACTIVE_TIMEOUT)
+    (call,) = assembler_of([goes_on, flow(100, 130, kind=Kind.CALL_SIGNALLING, dport=443)]).sweep(131 * S)
+    assert len(call.flows) == 2
 
 
 @pytest.mark.parametrize("swapped", [False, True])
