@@ -9,7 +9,8 @@ from typing import Any
 
 from flowclass.calls.ends import address
 from flowclass.calls.ties import Tie
-from flowclass.flow.sipevents import CODECS, FIRST_DYNAMIC, Method
+from flowclass.flow.sdp import CODECS, FIRST_DYNAMIC
+from flowclass.flow.sipevents import Method
 
 NS_PER_S = 1_000_000_000
 #: Dialogs remembered at once; beyond it new ones are shed, and counted.

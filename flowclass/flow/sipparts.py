@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from flowclass.dissect.load import be32, u8
+from flowclass.flow.siptext import COLON, CR, LF, LOWER, SPACE, number, skip_spaces, word_of
 from flowclass.jit import int64, kernel
 from flowclass.record.field import Field, dtype_of
 
@@ -18,12 +19,9 @@ from flowclass.record.field import Field, dtype_of
 #: 1,200 bytes in 40 lines.
 PARTS, MAX_BYTES, MAX_LINES = 256, 3000, 100
 SEQ_MASK = 0xFFFFFFFF
-LF, CR, SPACE, COLON, LOWER = 0x0A, 0x0D, 0x20, 0x3A, 0x20
 #: "cont" of Content-Length in lower case, the letter behind its hyphen, and its short form (RFC 3261 §20.14).
-CONT, LETTER_L = int.from_bytes(b"cont", "big"), 0x6C
+CONT, LETTER_L = word_of("cont"), 0x6C
 LENGTH_NAME_BYTES, LENGTH_LETTER = 14, 8
-#: Digits of a length worth reading: more are longer than MAX_BYTES anyway.
-MAX_DIGITS = 5
 
 SIP_PART = dtype_of(
     (
@@ -55,13 +53,8 @@ def _length(data: Any, lo: int, hi: int) -> int:
         or u8(data, lo + LENGTH_LETTER) | LOWER != LETTER_L
     ):
         return -1
-    at = colon + 1
-    while at < hi and u8(data, at) == SPACE:
-        at += 1
-    value, start = 0, at
-    while at < hi and at - start < MAX_DIGITS and 0x30 <= u8(data, at) <= 0x39:
-        value = value * 10 + u8(data, at) - 0x30
-        at += 1
+    start = skip_spaces(data, colon + 1, hi)
+    value, at = number(data, start, hi)
     return value if at > start else -1
 
 

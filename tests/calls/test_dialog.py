@@ -10,7 +10,8 @@ import pytest
 from flowclass.calls.assembler import Assembler
 from flowclass.calls.record import Call
 from flowclass.flow.record import FLOW, MEDIA
-from flowclass.flow.sipevents import CODECS, FIRST_DYNAMIC, SIP_EVENT, Method
+from flowclass.flow.sdp import CODECS, FIRST_DYNAMIC
+from flowclass.flow.sipevents import SIP_EVENT, Method
 from flowclass.model.verdict import VERDICT
 from flowclass.record.packet import IPV4_MAPPED
 from flowclass.record.verdict import App, Kind

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from flowclass.dissect.stun import fnv1a
 from flowclass.flow.flowmeter import FlowMeter
-from flowclass.flow.sipevents import CODECS, FIRST_DYNAMIC, SIP_EVENT, Method, read_sip
+from flowclass.flow.sdp import CODECS, FIRST_DYNAMIC
+from flowclass.flow.sipevents import SIP_EVENT, Method, read_sip
 from flowclass.record.packet import IPV4_MAPPED
 from tests import frames
 from tests.flow.test_meter import SMALL, START
