@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from flowclass.calls.columns import begins_of_runs
 from flowclass.calls.ends import NOBODY_KNOWS, SOURCE
 from flowclass.calls.leg import FAMILY
 from flowclass.calls.legs import ends_of_clients, is_target_lesser
@@ -71,7 +72,7 @@ def clients_of(callers: Any) -> np.ndarray:
 def distinct(clients: np.ndarray) -> np.ndarray:
     """Return CLIENT rows once each, in order; of one who is in several networks, the row with the largest number."""
     rows = clients[np.lexsort((~clients["network"], clients["lo"], clients["hi"], clients["app"]))]
-    return np.asarray(rows[_is_first(rows)])
+    return np.asarray(rows[begins_of_runs(rows["app"], rows["hi"], rows["lo"])])
 
 
 def newcomers(clients: np.ndarray, before: np.ndarray) -> np.ndarray:
@@ -80,12 +81,5 @@ def newcomers(clients: np.ndarray, before: np.ndarray) -> np.ndarray:
     is_new = np.arange(len(both)) >= len(before)
     order = np.lexsort((is_new, both["lo"], both["hi"], both["app"]))
     rows = both[order]
-    return np.asarray(rows[_is_first(rows) & is_new[order]])
-
-
-def _is_first(rows: np.ndarray) -> np.ndarray:
-    """Return bool[n]: the first of those with the same application and address, which stand together."""
-    first = np.ones(len(rows), bool)
-    first[1:] = (rows["app"][1:] != rows["app"][:-1]) | (rows["hi"][1:] != rows["hi"][:-1])
-    first[1:] |= rows["lo"][1:] != rows["lo"][:-1]
-    return first
+    first = begins_of_runs(rows["app"], rows["hi"], rows["lo"])
+    return np.asarray(rows[first[is_new[order][first]]])

@@ -226,8 +226,8 @@ def _reported(rows: Any, key: Any, found: Any, clock_hz: Any) -> dict[str, Any]:
     rows, key : MEDIA[k] of RTCP alone, and int64[k] which source each is about
     found, clock_hz : int64[n], the sources that were seen, ascending, and their clocks
     """
-    columns: dict[str, Any] = dict.fromkeys(("far_loss", "far_jitter_s"), np.full(len(found), np.nan))
-    columns |= dict.fromkeys(("trips", "trip_min_ns", "trip_sum_ns"), np.zeros(len(found), np.int64))
+    columns: dict[str, Any] = {name: np.full(len(found), np.nan) for name in ("far_loss", "far_jitter_s")}
+    columns |= {name: np.zeros(len(found), np.int64) for name in ("trips", "trip_min_ns", "trip_sum_ns")}
     about = np.searchsorted(found, key)
     mine = np.flatnonzero(np.append(found, -1)[about] == key)
     if not len(mine):
@@ -239,17 +239,13 @@ def _reported(rows: Any, key: Any, found: Any, clock_hz: Any) -> dict[str, Any]:
     best, sources = best[has_reports], sources[has_reports]
     spanned = best["far_expected"].astype(np.int64)
     lost = np.minimum(1.0, np.maximum(0, best["far_lost"]) / np.maximum(1, spanned))
-    columns["far_loss"] = np.full(len(found), np.nan)
     columns["far_loss"][sources] = np.where(spanned > 0, lost, best["far_fraction"] / FRACTIONS)
-    columns["far_jitter_s"] = np.full(len(found), np.nan)
     clock = clock_hz[sources]
     columns["far_jitter_s"][sources] = np.where(clock > 0, best["far_jitter"] / np.maximum(1, clock), np.nan)
     has_trips = rows["trips"] > 0
     rows, about = rows[has_trips], about[has_trips]
-    columns["trips"] = np.zeros(len(found), np.int64)
     np.add.at(columns["trips"], about, rows["trips"].astype(np.int64))
-    columns["trip_sum_ns"] = np.zeros(len(found), np.int64)
     np.add.at(columns["trip_sum_ns"], about, rows["trip_sum_ns"])
-    columns["trip_min_ns"] = np.full(len(found), np.iinfo(np.int64).max)
+    columns["trip_min_ns"][about] = np.iinfo(np.int64).max
     np.minimum.at(columns["trip_min_ns"], about, rows["trip_min_ns"])
     return columns
