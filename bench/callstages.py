@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from flowclass.calls.record import Call
+from flowclass.calls.batch import Calls
 from flowclass.calls.summary import CallSummary
 from flowclass.capture.source import open_source
 from flowclass.cli.main import GARBAGE_EVERY
@@ -59,7 +59,7 @@ def stages_of(path: str, records: str, settings: MeterSettings) -> dict[str, flo
     watch = Stopwatch()
     file, summary = CallFile(records), CallSummary()
 
-    def take(calls: list[Call]) -> None:
+    def take(calls: Calls) -> None:
         file.write(calls)
         summary.add(calls)
 

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import BinaryIO
 
 import numpy as np
 
 from flowclass.calls.assembler import Assembler
+from flowclass.calls.batch import Calls
 from flowclass.calls.emodel import QualitySettings
-from flowclass.calls.record import Call
 from flowclass.capture.block import PacketBlock
 from flowclass.capture.source import Source, open_source
 from flowclass.flow.flowmeter import FlowBatch, FlowMeter
@@ -29,12 +28,10 @@ BatchTaker = Callable[[np.ndarray, np.ndarray, str], None]
 #: Takes (FlowBatch, VERDICT[n]) likewise, where calls are made of them elsewhere.
 WholeTaker = Callable[[FlowBatch, np.ndarray], None]
 #: Takes calls that ended.
-CallTaker = Callable[[list[Call]], None]
+CallTaker = Callable[[Calls], None]
 NS_PER_S = 1_000_000_000
 #: How often calls are looked at for their end.
 CALLS_SWEEP_NS = 10 * NS_PER_S
-#: Calls handed on together when the capture ends.
-CALLS_AT_ONCE = 1024
 
 
 @dataclass
@@ -204,9 +201,8 @@ class Pipeline:
         """End all flows and calls and hand them on."""
         self._hand_on(self.meter.drain())
         if self.calls is not None and self._on_calls is not None:
-            calls = self.calls.drain(self._now_ns)
-            while some := list(islice(calls, CALLS_AT_ONCE)):
-                self._on_calls(self._policy.calls(some))
+            for calls in self.calls.drain(self._now_ns):
+                self._on_calls(self._policy.calls(calls))
 
     def _sweep_calls(self, now_ns: int) -> None:
         if self.calls is None or self._on_calls is None or now_ns - self._calls_swept_ns < CALLS_SWEEP_NS:

@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 
 from flowclass.calls.columns import begins_of_runs
-from flowclass.calls.ends import NOBODY_KNOWS, SOURCE
+from flowclass.calls.ends import NOBODY_KNOWS, SOURCE, ends_of_clients, is_target_lesser
 from flowclass.calls.leg import FAMILY
-from flowclass.calls.legs import ends_of_clients, is_target_lesser
 from flowclass.flow.record import FLOW_FIELDS
 from flowclass.flow.rows import BODY_FIELDS, HOT_FIELDS
 from flowclass.record.field import dtype_of

@@ -9,25 +9,26 @@ a call is given out once nothing more can belong to it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
+from flowclass.calls.batch import Calls
 from flowclass.calls.describe import call_records
 from flowclass.calls.dialog import Dialog, Dialogs
 from flowclass.calls.emodel import QualitySettings
-from flowclass.calls.endedcall import EndedCall
+from flowclass.calls.endedcall import EndedCalls
 from flowclass.calls.episodes import episodes
 from flowclass.calls.joining import CallIndex
 from flowclass.calls.leg import Leg
 from flowclass.calls.legs import legs_of
 from flowclass.calls.live import LiveFlows
-from flowclass.calls.opencall import JOIN_GAP_NS, OpenCall, extent
+from flowclass.calls.opencall import JOIN_GAP_NS, OpenCall
 from flowclass.calls.record import Call
 from flowclass.calls.scene import Scene
 from flowclass.calls.signalling import Signalling
+from flowclass.calls.ties import ADDRESS, DIALOG, SOCKET, tie
 from flowclass.calls.unheard import attempt_record, dialog_record
 from flowclass.calls.waiting import SETUP_NS, Waiting
-from flowclass.record.verdict import App
 
 NS_PER_S = 1_000_000_000
 #: Calls held at once; beyond it the one that ended first is given out early.
@@ -130,32 +131,31 @@ class Assembler:
         if not len(flows):
             return
         self._scene.note(flows)
-        for leg in legs_of(flows, verdicts, media):
-            if leg.is_media:
-                for part in episodes(leg, self._dialogs):
-                    self._add_media(part)
+        for one in legs_of(flows, verdicts, media):
+            if isinstance(one, Signalling):
+                self._waiting.add(one)
             else:
-                self._waiting.add(leg)
+                for leg in episodes(one, self._dialogs):
+                    self._add_media(leg)
 
     def _add_media(self, leg: Leg) -> None:
-        when = extent(leg)
-        if leg.host[0] == App.SIP:
-            dialog = self._dialogs.at((leg.client, leg.ports[0]), (leg.peer, leg.ports[1]), when)
+        if leg.sockets:
+            dialog = self._dialogs.at(leg.sockets, leg.media)
             if dialog is not None:
-                leg.ties = (*leg.ties, ("dialog", "", dialog.number))
-        near = self._open.tied(leg.ties, when)
+                leg.ties = (*leg.ties, tie(DIALOG, dialog.number))
+        near = self._open.tied(leg.ties, leg.media)
         if near:
             call = self._open.merge(near)
+            call.add(leg)
         else:
-            call = OpenCall(when)
+            call = OpenCall(leg)
             self._opened += 1
-        call.add(leg)
         self._open.put(call, leg.ties, (leg.host,))
         if leg.goes_on:
             # Its signalling need not wait for hours until the call is over.
             self._waiting.attach(call)
 
-    def sweep(self, now_ns: int, table: tuple[Any, Any] | None = None) -> list[Call]:
+    def sweep(self, now_ns: int, table: tuple[Any, Any] | None = None) -> Calls:
         """Return the calls to which nothing more can come at ``now_ns``.
 
         Parameters
@@ -176,22 +176,21 @@ class Assembler:
         ]
         silent = list(self._dialogs.over(now_ns, self._hold_ns + self._active_ns))
         live = None if table is None else self._live(table, over, clusters, silent)
-        ended = [self._end(call) for call in self._open.complete(over, live)]
+        ended = [(call, self._end(call)) for call in self._open.complete(over, live)]
         excess = len(self._open) - MAX_CALLS
         if excess > 0:
             first = sorted(self._open, key=lambda call: call.media[1])[:excess]
             self.early += excess
             for call in first:
                 self._waiting.attach(call)
-            ended += [self._end(call) for call in first]
+            ended += [(call, self._end(call)) for call in first]
         given = self._records(ended, None)
-        given += self._attempts(clusters, live, None)
-        given += self._unheard(silent, live, None)
+        without_media = [*self._attempts(clusters, live, None), *self._unheard(silent, live, None)]
         # Last: the clusters above must not be of what is forgotten.
         self._waiting.forget(now_ns - self._hold_ns - self._active_ns - SETUP_NS, now_ns, live)
-        return given
+        return given + Calls.of(without_media)
 
-    def drain(self, now_ns: int) -> Iterator[Call]:
+    def drain(self, now_ns: int) -> Iterator[Calls]:
         """Yield all calls, the first to begin first, then the attempts: the capture ended at ``now_ns``.
 
         RECORDS_AT_ONCE are made at a time, because all that were in progress end here: 100,000 at once would fill a
@@ -200,10 +199,12 @@ class Assembler:
         for call in self._open:
             self._waiting.attach(call)
         complete = self._open.complete(list(self._open), None)
-        while ended := [self._end(call) for call in islice(complete, RECORDS_AT_ONCE)]:
-            yield from self._records(ended, now_ns)
-        yield from self._attempts(list(self._waiting.clusters(fresh=True)), None, now_ns)
-        yield from self._unheard(self._dialogs.unused(), None, now_ns)
+        while ended := [(call, self._end(call)) for call in islice(complete, RECORDS_AT_ONCE)]:
+            yield self._records(ended, now_ns)
+        attempts = self._attempts(list(self._waiting.clusters(fresh=True)), None, now_ns)
+        without_media = chain(attempts, self._unheard(self._dialogs.unused(), None, now_ns))
+        while some := list(islice(without_media, RECORDS_AT_ONCE)):
+            yield Calls.of(some)
 
     def _is_over(self, call: OpenCall, now_ns: int, wait: int) -> bool:
         return now_ns > call.media[1] + wait + (self._active_ns if call.goes_on and wait != JOIN_GAP_NS else 0)
@@ -217,29 +218,29 @@ class Assembler:
             return None
         units = [one for cluster in clusters for one in cluster]
         hosts = [host for call in over for host in call.hosts] + [one.host for one in units]
-        ties = [tie for call in over for tie in call.all_ties] + [tie for one in units for tie in one.ties]
-        ties += [tie for dialog in dialogs for tie in dialog.ties]
-        sockets = {tie[1] for tie in ties if tie[0] == "socket"}
-        return LiveFlows(*table, {host[1] for host in hosts} | sockets | given, ties)
+        ties = [shared for call in over for shared in call.all_ties] + [shared for one in units for shared in one.ties]
+        ties += [socket for dialog in dialogs for socket in dialog.sockets]
+        sockets = {shared[ADDRESS] for shared in ties if shared[0] == SOCKET}
+        return LiveFlows(*table, {host[ADDRESS] for host in hosts} | sockets | given, ties)
 
-    def _end(self, call: OpenCall) -> EndedCall:
-        """Take a call out: nothing more will come to it."""
+    def _end(self, call: OpenCall) -> Dialog | None:
+        """Take a call out: nothing more will come to it; return the first SIP dialog that tells of it."""
         if not call.is_attached:
             self._waiting.attach(call)
         self._open.remove(call)
         self.ended += 1
         self._waiting.note_given(call)
-        return EndedCall.of(call, self._dialog(call))
-
-    def _dialog(self, call: OpenCall) -> Dialog | None:
-        """Take out the SIP dialogs of a call; return the first, None where none tells of it."""
         found = [dialog for dialog in map(self._dialogs.get, call.dialogs) if dialog is not None]
         for dialog in found:
             self._dialogs.remove(dialog)
         return min(found, key=lambda one: one.first_ns) if found else None
 
-    def _records(self, ended: list[EndedCall], end_ns: int | None) -> list[Call]:
-        return call_records(ended, self._scene, end_ns, SETUP_NS) if ended else []
+    def _records(self, ended: list[tuple[OpenCall, Dialog | None]], end_ns: int | None) -> Calls:
+        """Return the records of calls that were taken out."""
+        if not ended:
+            return Calls()
+        calls, dialogs = zip(*ended, strict=True)
+        return call_records(EndedCalls(calls, dialogs), self._scene, end_ns, SETUP_NS)
 
     def _attempts(self, clusters: list[list[Signalling]], live: LiveFlows | None, end_ns: int | None) -> Iterator[Call]:
         """Yield the records of attempts: signalling that no call with media has taken."""
@@ -250,7 +251,7 @@ class Assembler:
     def _unheard(self, dialogs: Iterable[Dialog], live: LiveFlows | None, end_ns: int | None) -> Iterator[Call]:
         """Yield the records of SIP dialogs that are over and of which no media was seen, nor is to be told of."""
         for dialog in dialogs:
-            if live is not None and live.may_join((), dialog.ties, dialog.last_ns, by_host=False):
+            if live is not None and live.may_join((), dialog.sockets, dialog.last_ns, by_host=False):
                 continue
             self._dialogs.remove(dialog)
             self.attempts += 1

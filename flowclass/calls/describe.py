@@ -1,30 +1,36 @@
 """Host module: what the records of calls with media say.
 
 The calls that end together are described together, a column of their records after the other: each column is a line
-here, and what the streams say is worked out for all of them at once (calls.streams, calls.quality).
+here, and is worked out for all of them at once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from functools import reduce
-from operator import or_
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from flowclass.calls.columns import DIGITS, known, rounded
+from flowclass.calls.batch import Calls, Columns
+from flowclass.calls.columns import DIGITS, hex_texts, known, rounded
 from flowclass.calls.dialog import Dialog
-from flowclass.calls.endedcall import EndedCall
-from flowclass.calls.figures import figures, pauses, round_trips, shown
-from flowclass.calls.outcome import Verdict, ended_by, outcome_of_media
+from flowclass.calls.endedcall import EndedCalls
+from flowclass.calls.ends import texts
+from flowclass.calls.figures import pauses, round_trips, shown
+from flowclass.calls.outcome import END_SLACK_NS, end_of, outcomes_of_media
 from flowclass.calls.parties import named
 from flowclass.calls.quality import qualities
-from flowclass.calls.record import MAX_FLOWS, SCHEMA_VERSION, Call, EndedBy, calls_of
+from flowclass.calls.record import MAX_FLOWS, SCHEMA_VERSION, EndedBy
 from flowclass.calls.scene import Scene
-from flowclass.calls.source import Source
-from flowclass.calls.streams import DOWN, UP, Stream, Streams, merged
-from flowclass.calls.traits import access_network, app_names, bytes_by_path, evidence, group_of, media_kinds, path_of
+from flowclass.calls.traits import (
+    access_network,
+    app_names,
+    bytes_by_path,
+    evidence_of,
+    groups_of,
+    media_kinds,
+    paths_of,
+)
 from flowclass.record.verdict import APP_NAMES, App
 
 NS_PER_S = 1_000_000_000
@@ -32,111 +38,94 @@ NS_PER_S = 1_000_000_000
 CUT_NS = NS_PER_S
 #: Digits of a confidence.
 CONFIDENCE_DIGITS = 4
-Columns = dict[str, Sequence[Any]]
 NOTHING_SAID: Mapping[int, str] = {}
+#: Bool[calls] twice: whose begin, and whose end, the capture has cut off.
+Cuts = tuple[Any, Any]
 
 
-def call_records(calls: Sequence[EndedCall], scene: Scene, end_ns: int | None, setup_ns: int) -> list[Call]:
+def call_records(calls: EndedCalls, scene: Scene, end_ns: int | None, setup_ns: int) -> Calls:
     """Return the records of calls with media; ``end_ns`` is the end of the capture, None while it goes on.
 
     Parameters
     ----------
     setup_ns : set-up that is longer is cut
     """
-    streams = _streams(calls)
-    places = streams.places(len(calls))
-    every, every_shown = streams.each, shown(streams, [_codecs(call) for call in calls])
-    each = [every[some] for some in places]
-    is_dropped = np.array([call.media[0] <= scene.dropped_ns <= call.media[1] for call in calls], bool)
-    is_snapped = np.array([any([leg.is_snapped for leg in call.legs]) for call in calls], bool)
-    cuts = [scene.cuts(call.media, end_ns, CUT_NS) for call in calls]
-    return calls_of(
-        {
-            "schema": [SCHEMA_VERSION] * len(calls),
-            "capture": [scene.name] * len(calls),
-            **_parties(calls, scene),
-            **_times(calls, cuts, setup_ns),
-            **_course(calls, cuts),
-            **_media(calls, each),
-            **_traffic(calls),
-            **figures(
-                qualities(streams, is_dropped, is_snapped, scene.quality),
-                round_trips([call.sides for call in calls], streams),
-                [pauses(() if mine else call.sides) for call, mine in zip(calls, each, strict=True)],
-            ),
-            "streams": [every_shown[some] for some in places],
-        }
-    )
+    count, streams = len(calls), calls.streams
+    counts = streams.counts(count)
+    is_dropped = (calls.begin_ns <= scene.dropped_ns) & (scene.dropped_ns <= calls.end_ns)
+    is_snapped = calls.of.any(calls.legs["is_snapped"])
+    cuts = scene.cuts((calls.begin_ns, calls.end_ns), end_ns, CUT_NS)
+    columns: Columns = {
+        "schema": [SCHEMA_VERSION] * count,
+        "capture": [scene.name] * count,
+        **_parties(calls, scene),
+        **_times(calls, cuts, setup_ns),
+        **_course(calls, cuts),
+        **_media(calls),
+        **_traffic(calls),
+        **qualities(streams, is_dropped, is_snapped, scene.quality),
+        **round_trips(calls.sides, calls.of, streams),
+        **pauses(calls.sides, calls.of, counts > 0),
+    }
+    codecs = [NOTHING_SAID if dialog is None else dialog.codecs for dialog in calls.dialogs]
+    return Calls(columns, shown(streams, codecs), counts.tolist())
 
 
-def _codecs(call: EndedCall) -> Mapping[int, str]:
-    """Return what SDP said of the call's payload types."""
-    return NOTHING_SAID if call.dialog is None else call.dialog.codecs
-
-
-def _streams(calls: Sequence[EndedCall]) -> Streams:
-    """Return the streams of calls."""
-    sources: list[Source] = []
-    owners: list[int] = []
-    upward: list[int] = []
-    screens: list[bool] = []
-    for place, call in enumerate(calls):
-        mine, ways = call.sources()
-        sources += mine
-        upward += ways
-        owners += [place] * len(mine)
-        screened = call.screens
-        screens += [source.ssrc in screened for source in mine] if screened else [False] * len(mine)
-    return merged(sources, owners, upward, screens)
-
-
-def _parties(calls: Sequence[EndedCall], scene: Scene) -> Columns:
+def _parties(calls: EndedCalls, scene: Scene) -> Columns:
     """Return the columns of what was called, by whom and over which flows."""
-    names = [named(call.legs) for call in calls]
-    apps = [_app(call, app) for call, (app, _) in zip(calls, names, strict=True)]
-    candidates = [
-        reduce(or_, [leg.candidates for leg in call.legs], 1 << app) for call, app in zip(calls, apps, strict=True)
-    ]
-    networks = [next((leg.network for leg in call.legs if leg.client == call.client), 0) for call in calls]
-    costs = [[leg.cost for leg in call.sides] + [one.cost for one in call.tied] for call in calls]
+    legs, of, every = calls.legs, calls.of, calls.every
+    apps, confidences = named(legs, of)
+    # RTP of which a SIP dialog tells is SIP's.
+    is_told = np.array([dialog is not None for dialog in calls.dialogs], bool)
+    apps = np.where(is_told & (apps == App.RTP), App.SIP, apps)
+    candidates = of.bits(legs["candidates"]) | np.uint64(1) << apps.astype(np.uint64)
+    mine = of.owner
+    is_clients = (legs["client_hi"] == calls.client_hi[mine]) & (legs["client_lo"] == calls.client_lo[mine])
+    networks = np.append(legs["network"], 0)[of.first(is_clients)]
+    costs = of.most(calls.sides["cost"]).astype(np.int64)
+    tied = [unit.cost for unit, is_tied in zip(calls.units, calls.is_tied.tolist(), strict=True) if is_tied]
+    np.maximum.at(costs, calls.unit_of[calls.is_tied], np.array(tied, np.int64).reshape(-1, 2))
+    first = every[calls.every_of.begins]
+    flow_ids = [some[:MAX_FLOWS] for some in calls.flow_ids()]
+    flows = iter(hex_texts([number for some in flow_ids for number in some]))
     return {
-        "call_id": [f"{call.every[0].number:016x}" for call in calls],
-        "app": [APP_NAMES[app] for app in apps],
-        "candidates": list(map(app_names, candidates)),
-        "confidence": known(rounded([confidence for _, confidence in names], CONFIDENCE_DIGITS)),
-        "client": [call.client for call in calls],
-        "network": list(map(scene.network_name, networks)),
-        "access_hint": [access_network(max([cost[0] for cost in some])) for some in costs],
-        "access_hint_peer": [access_network(max([cost[1] for cost in some])) for some in costs],
-        "flows": [[f"{number:016x}" for number in call.flow_ids[:MAX_FLOWS]] for call in calls],
-        "media_flows": [len(call.every) for call in calls],
+        "call_id": hex_texts(first["flow_id"] ^ first["part"]),
+        "app": [APP_NAMES[app] for app in apps.tolist()],
+        "candidates": list(map(app_names, candidates.tolist())),
+        "confidence": known(rounded(confidences, CONFIDENCE_DIGITS)),
+        "client": texts(calls.client_hi, calls.client_lo),
+        "network": list(map(scene.network_name, networks.tolist())),
+        "access_hint": list(map(access_network, costs[:, 0].tolist())),
+        "access_hint_peer": list(map(access_network, costs[:, 1].tolist())),
+        "flows": [[next(flows) for _ in some] for some in flow_ids],
+        "media_flows": calls.every_of.counts.tolist(),
     }
 
 
-def _app(call: EndedCall, app: int) -> int:
-    """Return the application of a call that its media flows name so: RTP of which a SIP dialog tells is SIP's."""
-    return App.SIP if call.dialog is not None and app == App.RTP else app
-
-
-def _times(calls: Sequence[EndedCall], cuts: Sequence[tuple[bool, bool]], setup_ns: int) -> Columns:
+def _times(calls: EndedCalls, cuts: Cuts, setup_ns: int) -> Columns:
     """Return the columns of when a call was what."""
-    starts = [call.start_ns(setup_ns) for call in calls]
-    setup_s = [
-        round((call.talk[0] - start) / NS_PER_S, DIGITS) if call.talk is not None and not cut_start else None
-        for call, start, (cut_start, _) in zip(calls, starts, cuts, strict=True)
-    ]
+    starts = calls.starts_ns(setup_ns)
+    first, last = calls.talk_ns
+    has_talk = first <= last
+    setup_s = known(rounded(np.where(has_talk & ~cuts[0], first - starts, np.nan) / NS_PER_S))
+    talk_s = rounded(np.where(has_talk, last - np.where(has_talk, first, 0), 0) / NS_PER_S)
     return {
-        "start": [start / NS_PER_S for start in starts],
+        "start": _seconds(starts),
         "setup_s": setup_s,
         "ring_s": [
-            setup if call.dialog is None else _ring_s(call.dialog) for call, setup in zip(calls, setup_s, strict=True)
+            setup if dialog is None else _ring_s(dialog) for dialog, setup in zip(calls.dialogs, setup_s, strict=True)
         ],
-        "talk_start": [None if call.talk is None else call.talk[0] / NS_PER_S for call in calls],
-        "end": [call.media[1] / NS_PER_S for call in calls],
-        "talk_s": [
-            0.0 if call.talk is None else round((call.talk[1] - call.talk[0]) / NS_PER_S, DIGITS) for call in calls
+        "talk_start": [
+            start if is_there else None for start, is_there in zip(_seconds(first), has_talk.tolist(), strict=True)
         ],
+        "end": _seconds(calls.end_ns),
+        "talk_s": talk_s.tolist(),
     }
+
+
+def _seconds(times_ns: Any) -> list[float]:
+    """Return times in s, to the double next to each: 64 bits do not fit into one before they are divided."""
+    return [time_ns / NS_PER_S for time_ns in times_ns.tolist()]
 
 
 def _ring_s(dialog: Dialog) -> float | None:
@@ -146,57 +135,61 @@ def _ring_s(dialog: Dialog) -> float | None:
     return round((dialog.answered_ns - dialog.ringing_ns) / NS_PER_S, DIGITS)
 
 
-def _course(calls: Sequence[EndedCall], cuts: Sequence[tuple[bool, bool]]) -> Columns:
+def _course(calls: EndedCalls, cuts: Cuts) -> Columns:
     """Return the columns of how calls went and ended, and of what says so."""
-    ends = [_ended_by(call, cut_end=cut_end) for call, (_, cut_end) in zip(calls, cuts, strict=True)]
-    verdicts: list[Verdict] = [
-        outcome_of_media(call.up, call.down, call.talk, ended, call.legs)
-        for call, ended in zip(calls, ends, strict=True)
+    ends = [
+        EndedBy.BYE if dialog is not None and dialog.ended_ns else end_of(mark, cut_end=cut_end)
+        for dialog, mark, cut_end in zip(calls.dialogs, _marks(calls).tolist(), cuts[1].tolist(), strict=True)
     ]
+    verdicts = outcomes_of_media(calls, np.array([ended == EndedBy.SILENCE for ended in ends], bool))
+    seen = evidence_of(calls.every_of.bits(calls.every["reasons"]))
     return {
         "outcome": [verdict.outcome.value for verdict in verdicts],
         "ended_by": [ended.value for ended in ends],
-        "cut_start": [cut_start for cut_start, _ in cuts],
+        "cut_start": cuts[0].tolist(),
         # What a message has ended was not cut off, however soon the capture ended after it.
         "cut_end": [
             cut_end and ended not in (EndedBy.TERMINATE, EndedBy.BYE)
-            for ended, (_, cut_end) in zip(ends, cuts, strict=True)
+            for ended, cut_end in zip(ends, cuts[1].tolist(), strict=True)
         ],
-        "reasons": [
-            [*evidence([leg.reasons for leg in call.every]), *verdict.reasons]
-            for call, verdict in zip(calls, verdicts, strict=True)
-        ],
+        "reasons": [[*names, *verdict.reasons] for names, verdict in zip(seen, verdicts, strict=True)],
     }
 
 
-def _ended_by(call: EndedCall, *, cut_end: bool) -> EndedBy:
-    """Return what showed that a call was over."""
-    if call.dialog is not None and call.dialog.ended_ns:
-        return EndedBy.BYE
-    marks = [leg.end for leg in call.every] + [one.end for one in call.signalling]
-    return ended_by(marks, call.media[1], cut_end=cut_end)
+def _marks(calls: EndedCalls) -> Any:
+    """Return int64[calls]: the EndMark that carries furthest of those that came when the media ended."""
+    # A relay released, or a source that said goodbye, while other media went on is not the end.
+    since_ns = calls.end_ns - END_SLACK_NS
+    every, of = calls.every, calls.every_of
+    marks = of.most(np.where(every["end_mark_ns"] >= since_ns[of.owner], every["end_mark"], 0)).astype(np.int64)
+    told = np.array([unit.end for unit in calls.units], np.int64).reshape(-1, 2)
+    is_timely = told[:, 1] >= since_ns[calls.unit_of]
+    np.maximum.at(marks, calls.unit_of[is_timely], told[is_timely, 0])
+    return marks
 
 
-def _media(calls: Sequence[EndedCall], each: Sequence[Sequence[Stream]]) -> Columns:
-    """Return the columns of what calls carried, which way, and to how many; ``each``: the streams of each."""
-    paths = [path_of(call.legs) for call in calls]
+def _media(calls: EndedCalls) -> Columns:
+    """Return the columns of what calls carried, which way, and to how many."""
+    every, up, down = media_kinds(calls.streams, len(calls))
+    paths = paths_of(calls.legs, calls.of)
     return {
-        "media": list(map(media_kinds, each)),
-        "media_up": [media_kinds([one for one in streams if one.way == UP]) for streams in each],
-        "media_down": [media_kinds([one for one in streams if one.way == DOWN]) for streams in each],
+        "media": every,
+        "media_up": up,
+        "media_down": down,
         "path": paths,
-        "group": list(map(group_of, each, paths)),
+        "group": groups_of(calls.streams, paths),
     }
 
 
-def _traffic(calls: Sequence[EndedCall]) -> Columns:
+def _traffic(calls: EndedCalls) -> Columns:
     """Return the columns of packets and bytes."""
-    relayed, straight = zip(*[bytes_by_path(call.legs) for call in calls], strict=True)
+    packets, size = (calls.of.sum(calls.sides[name]) for name in ("packets", "bytes"))
+    relayed, straight = bytes_by_path(calls.legs, calls.of)
     return {
-        "packets_up": [sum([leg.packets[0] for leg in call.sides]) for call in calls],
-        "packets_down": [sum([leg.packets[1] for leg in call.sides]) for call in calls],
-        "bytes_up": [sum([leg.bytes[0] for leg in call.sides]) for call in calls],
-        "bytes_down": [sum([leg.bytes[1] for leg in call.sides]) for call in calls],
+        "packets_up": packets[:, 0].tolist(),
+        "packets_down": packets[:, 1].tolist(),
+        "bytes_up": size[:, 0].tolist(),
+        "bytes_down": size[:, 1].tolist(),
         "bytes_relay": relayed,
         "bytes_p2p": straight,
     }

@@ -3,12 +3,11 @@ their media went."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from flowclass.calls.ends import address
-from flowclass.calls.ties import Tie
+from flowclass.calls.ties import SOCKET, Tie, tie
 from flowclass.flow.sdp import CODECS, FIRST_DYNAMIC
 from flowclass.flow.sipevents import Method
 
@@ -26,18 +25,14 @@ RINGING = (180, 199)
 FIRST_FINAL, FIRST_REFUSAL = 200, 300
 
 
-#: Address and port.
-Socket = tuple[str, int]
-
-
 @dataclass(eq=False, slots=True)
 class Dialog:
     """One INVITE and what came of it; times in ns, 0 for never.
 
     Attributes
     ----------
-    caller : sender of the first INVITE seen
-    sockets : where SDP said that media would be received, by the address it names and by its sender's
+    caller : words of the address of the sender of the first INVITE seen
+    sockets : where SDP said that media would be received, by the address it names and by its sender's, as ties
     code : final refusal, 0 for none
     ended_ns : BYE, CANCEL or the refusal
     requests : INVITEs seen, repeats included
@@ -47,7 +42,7 @@ class Dialog:
     """
 
     number: int
-    caller: str
+    caller: tuple[int, int]
     first_ns: int
     last_ns: int
     ringing_ns: int = 0
@@ -58,13 +53,8 @@ class Dialog:
     has_replies: bool = False
     is_used: bool = False
     flow_ids: set[int] = field(default_factory=set)
-    sockets: set[Socket] = field(default_factory=set)
+    sockets: set[Tie] = field(default_factory=set)
     codecs: dict[int, str] = field(default_factory=dict)
-
-    @property
-    def ties(self) -> list[Tie]:
-        """Its sockets, as flows have them."""
-        return [("socket", *socket) for socket in self.sockets]
 
 
 def _earlier(one_ns: int, other_ns: int) -> int:
@@ -82,7 +72,7 @@ class Dialogs:
 
     def __init__(self) -> None:
         self._by_number: dict[int, Dialog] = {}
-        self._by_socket: dict[Socket, list[Dialog]] = {}
+        self._by_socket: dict[Tie, list[Dialog]] = {}
         self.shed = 0
 
     def add(self, events: Any) -> None:
@@ -104,7 +94,6 @@ class Dialogs:
         for number, flow, ts_ns, src_hi, src_lo, media_lo, ports, code, method, is_rest, codecs in zip(
             *columns, strict=True
         ):
-            sender = str(address(src_hi, src_lo))
             dialog = self._by_number.get(number)
             if dialog is None:
                 if method != Method.INVITE or code:
@@ -112,10 +101,10 @@ class Dialogs:
                 if len(self._by_number) >= MAX_DIALOGS:
                     self.shed += 1
                     continue
-                dialog = self._by_number[number] = Dialog(number, sender, ts_ns, ts_ns)
+                dialog = self._by_number[number] = Dialog(number, (src_hi, src_lo), ts_ns, ts_ns)
             if method == Method.INVITE and not code and ts_ns < dialog.first_ns:
                 # Another worker saw the call on its way to the proxy.
-                dialog.first_ns, dialog.caller = ts_ns, sender
+                dialog.first_ns, dialog.caller = ts_ns, (src_hi, src_lo)
             dialog.last_ns = max(dialog.last_ns, ts_ns)
             dialog.flow_ids.add(flow)
             for place in [place for place, codec in enumerate(codecs) if codec] if any(codecs) else ():
@@ -124,8 +113,9 @@ class Dialogs:
                 self._note(dialog, method, code, ts_ns)
             for port in ports:
                 if port and len(dialog.sockets) < MAX_SOCKETS:
-                    told = str(address(0, media_lo)) if media_lo else sender
-                    for socket in {(told, port), (sender, port)} - dialog.sockets:
+                    told = (0, media_lo) if media_lo else (src_hi, src_lo)
+                    both = {tie(SOCKET, port, *told), tie(SOCKET, port, src_hi, src_lo)}
+                    for socket in both - dialog.sockets:
                         dialog.sockets.add(socket)
                         self._by_socket.setdefault(socket, []).append(dialog)
 
@@ -146,20 +136,31 @@ class Dialogs:
         elif method in (Method.BYE, Method.CANCEL) and not code:
             dialog.ended_ns = _earlier(dialog.ended_ns, ts_ns)
 
-    def at(self, one: Socket, other: Socket, when: tuple[int, int]) -> Dialog | None:
-        """Return, and mark as used, the dialog whose media went between two sockets, one of which it named."""
-        dialog = self.find(one, other, when[0]) or self.find(one, other, when[1])
+    def at(self, sockets: Sequence[Tie], when: tuple[int, int]) -> Dialog | None:
+        """Return, and mark as used, the dialog whose media went between sockets, one of which it named."""
+        dialog = self.find(sockets, when[0]) or self.find(sockets, when[1])
         if dialog is not None:
             dialog.is_used = True
         return dialog
 
-    def find(self, one: Socket, other: Socket, at_ns: int) -> Dialog | None:
-        """Return the latest dialog begun at a time that named one of two sockets, or RTP's beside one of RTCP."""
-        for socket in (one, other, (one[0], one[1] & ~1), (other[0], other[1] & ~1)):
+    def find(self, sockets: Sequence[Tie], at_ns: int) -> Dialog | None:
+        """Return the latest dialog begun at a time that named one of the sockets, the first of them that any named."""
+        for socket in sockets:
             begun = [dialog for dialog in self._by_socket.get(socket, ()) if dialog.first_ns <= at_ns]
             if begun:
                 return max(begun, key=lambda dialog: (dialog.first_ns, dialog.number))
         return None
+
+    def only(self, sockets: Sequence[Tie]) -> Dialog | None:
+        """Return the dialog that named some of the sockets, None where none has or several have."""
+        if self._by_socket.keys().isdisjoint(sockets):
+            return None
+        found = {dialog for socket in sockets for dialog in self._by_socket.get(socket, ())}
+        return found.pop() if len(found) == 1 else None
+
+    def knows(self, sockets: Sequence[Tie]) -> bool:
+        """Whether a dialog has named one of the sockets."""
+        return not self._by_socket.keys().isdisjoint(sockets)
 
     def get(self, number: int) -> Dialog | None:
         """Return a dialog by the hash of its Call-ID."""

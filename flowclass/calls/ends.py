@@ -54,6 +54,11 @@ def address(hi: int, lo: int) -> Address:
     return ipaddress.IPv6Address(hi << 64 | lo)
 
 
+def text_of(words: bytes) -> str:
+    """Return an address as text from its bytes in a host or a tie: two words, each little-endian."""
+    return str(address(int.from_bytes(words[:8], "little"), int.from_bytes(words[8:], "little")))
+
+
 def is_mapped(hi: Any, lo: Any) -> Any:
     """Return bool[n]: which addresses, uint64[n] of words, are IPv4."""
     return (hi == 0) & (lo >> np.uint64(IPV4_BITS) == np.uint64(IPV4_MAPPED >> IPV4_BITS))
@@ -99,17 +104,19 @@ _IS_SERVED = np.isin(range(len(App)), list(SERVED))
 _SHOWS_RELAYS = _IS_SERVED | np.isin(range(len(App)), list(RELAY_PORTS))
 
 
-def relayed(apps: Any, ports: Any) -> list[bool | None]:
-    """Return whether media with these ports of the other end goes through relays; None where nothing shows it.
+def relay_flags(apps: Any, ports: Any) -> Any:
+    """Return int8[n]: whether media with these ports of the other end goes through relays; -1 where nothing shows it.
 
     Parameters
     ----------
     apps, ports : integers[n]
     """
-    found: list[bool | None] = (_IS_SERVED[apps] | _RELAY_LISTENS[apps, ports]).tolist()
-    for place in np.flatnonzero(~_SHOWS_RELAYS[apps]):
-        found[place] = None
-    return found
+    return np.where(_SHOWS_RELAYS[apps], _IS_SERVED[apps] | _RELAY_LISTENS[apps, ports], np.int8(-1))
+
+
+def relayed(apps: Any, ports: Any) -> list[bool | None]:
+    """Return what `relay_flags` says as truth, None where nothing shows it."""
+    return [None if flag < 0 else bool(flag) for flag in relay_flags(apps, ports).tolist()]
 
 
 def client_ends(apps: Any, flows: Any) -> Any:
@@ -131,3 +138,20 @@ def client_ends(apps: Any, flows: Any) -> Any:
     found = np.where(src_server != dst_server, np.where(dst_server, SOURCE, TARGET), found)
     found = np.where(src_relay != dst_relay, np.where(dst_relay, SOURCE, TARGET), found)
     return np.where(src_private != dst_private, np.where(src_private, SOURCE, TARGET), found)
+
+
+def ends_of_clients(apps: Any, flows: Any) -> Any:
+    """Return int64[n]: which end of flows is the client's."""
+    has_network = flows["network"] > 0
+    # The prefix file knows one side: that is whose calls are counted, whatever ports look like.
+    is_one_known = has_network[:, 0] != has_network[:, 1]
+    return np.where(is_one_known, np.where(has_network[:, 0], SOURCE, TARGET), client_ends(apps, flows))
+
+
+def is_target_lesser(flows: Any) -> Any:
+    """Return int64[n]: 1 where the target's address and port come before the source's, else 0."""
+    lesser = flows["dport"] < flows["sport"]
+    for word in ("lo", "hi"):
+        source, target = flows[f"src_{word}"], flows[f"dst_{word}"]
+        lesser = (target < source) | ((target == source) & lesser)
+    return lesser.astype(np.int64)

@@ -10,37 +10,46 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from operator import attrgetter
+from typing import Any
+
+import numpy as np
 
 from flowclass.calls.dialog import Dialogs
-from flowclass.calls.leg import Leg, Span
-from flowclass.calls.source import LEAST_PACKETS, Source
-from flowclass.calls.ties import FORWARDED, Tie, source_ties
+from flowclass.calls.leg import LEG, NEVER, NS_PER_S, SILENCE_NS, Leg, Span, extents
+from flowclass.calls.source import LEAST_PACKETS, Source, sources_of
+from flowclass.calls.ties import FORWARDED, ID, PIECES, SOCKET, Tie, source_ties, tie, ties_by_flow
+from flowclass.flow.record import MEDIA
 from flowclass.record.verdict import App, EndMark
 
-NS_PER_S = 1_000_000_000
-#: Media that is silent for longer belongs to the next call (FACTS §3.1: 8 to 10 s).
-SILENCE_NS = 10 * NS_PER_S
 #: Sources of no known dialog that go on for longer beside a dialog's are of the same call, which it asked anew.
 TOGETHER_NS = NS_PER_S
 
 
 def episodes(leg: Leg, dialogs: Dialogs) -> list[Leg]:
     """Return a flow with media as one leg for each call that it carried, the first to begin first."""
-    rows = sorted([row for row in leg.sources if row.packets], key=attrgetter("first_ns"))
+    is_told = dialogs.knows(leg.sockets)
+    if not leg.has_silence and not is_told:
+        return [leg]
+    only = dialogs.only(leg.sockets) if is_told else None
+    if only is not None and only.first_ns <= leg.first_ns:
+        # All of it is of this dialog.
+        return [leg]
+    every = sources_of(leg.sources)
+    rows = sorted([row for row in every if row.packets], key=attrgetter("first_ns"))
     if len(rows) < 2:
         return [leg]
-    groups = _by_dialog(leg, rows, dialogs) if leg.host[0] == App.SIP else {}
+    groups = _by_dialog(leg, rows, dialogs) if is_told else {}
     if any(groups):
         # What a dialog says of its media needs no silence, and outlasts one: a call on hold.
-        return _parts(leg, list(groups.values()), is_dialog=True)
-    return _parts(leg, _by_silence(leg, rows), is_dialog=False)
+        return _parts(leg, every, list(groups.values()), is_dialog=True)
+    return _parts(leg, every, _by_silence(leg, rows), is_dialog=False)
 
 
 def _by_dialog(leg: Leg, rows: Sequence[Source], dialogs: Dialogs) -> dict[int, list[Source]]:
     """Return the streams by the dialog in which they began, 0 for none."""
     groups: dict[int, list[Source]] = {}
     for row in rows:
-        dialog = dialogs.find((leg.client, leg.ports[0]), (leg.peer, leg.ports[1]), row.first_ns)
+        dialog = dialogs.find(leg.sockets, row.first_ns)
         groups.setdefault(0 if dialog is None else dialog.number, []).append(row)
     before, *after = groups.values()
     if 0 in groups and after and _end(before) > min(row.first_ns for group in after for row in group) + TOGETHER_NS:
@@ -62,10 +71,11 @@ def _by_silence(leg: Leg, rows: Sequence[Source]) -> list[list[Source]]:
         return groups
     # A row is one source one way: what goes on through the silence is one row.
     ways = {row.direction for row in rows}
+    whole = np.frombuffer(leg.row, LEG)[0]
     kept = [groups[0]]
     for group in groups[1:]:
         both = all({row.direction for row in one} == ways for one in (kept[-1], group))
-        if both and (leg.up in ways or App(leg.app) not in FORWARDED):
+        if both and (whole["up"] in ways or App(whole["app"]) not in FORWARDED):
             kept.append(group)
         else:
             kept[-1] = [*kept[-1], *group]
@@ -76,29 +86,32 @@ def _end(rows: Iterable[Source]) -> int:
     return max(row.last_ns for row in rows)
 
 
-def _parts(leg: Leg, groups: Sequence[list[Source]], *, is_dialog: bool) -> list[Leg]:
+def _parts(leg: Leg, every: Sequence[Source], groups: Sequence[list[Source]], *, is_dialog: bool) -> list[Leg]:
     """Return the legs of some groups of streams; reports, which are of no time, go with the source they are about."""
     if len(groups) < 2:
         return [leg]
     begins = [min(row.first_ns for row in group) for group in groups]
-    place_of = {row.ssrc: place for place, group in enumerate(groups) for row in group}
-    whole: list[list[Source]] = [[] for _ in groups]
-    for row in leg.sources:
-        whole[place_of.get(row.ssrc, _place(begins, row.first_ns))].append(row)
-    mark_at = _place(begins, leg.end[1])
-    total = max(1, sum(row.packets for row in leg.sources))
+    own = {row: place for place, group in enumerate(groups) for row in group}
+    place_of = {row.ssrc: place for row, place in own.items()}
+    shares: list[list[Source]] = [[] for _ in groups]
+    for row in every:
+        shares[own.get(row, place_of.get(row.ssrc, _place(begins, row.first_ns)))].append(row)
+    whole = np.frombuffer(leg.row, LEG)
+    mark_at = _place(begins, int(whole["end_mark_ns"][0]))
+    total = max(1, sum(row.packets for row in every))
     return [
         _part(
             leg,
+            whole.copy(),
             rows,
             place,
             is_last=place == len(groups) - 1,
             is_dialog=is_dialog,
             share=sum(row.packets for row in rows) / total,
             after_ns=_end(groups[place - 1]) if place else 0,
-            end=leg.end if place == mark_at else (int(EndMark.NONE), 0),
+            has_mark=place == mark_at,
         )
-        for place, rows in enumerate(whole)
+        for place, rows in enumerate(shares)
     ]
 
 
@@ -109,6 +122,7 @@ def _place(begins: Sequence[int], at_ns: int) -> int:
 
 def _part(
     leg: Leg,
+    row: Any,
     rows: list[Source],
     place: int,
     *,
@@ -116,35 +130,55 @@ def _part(
     is_dialog: bool,
     share: float,
     after_ns: int,
-    end: tuple[int, int],
+    has_mark: bool,
 ) -> Leg:
-    """Return what a flow carried of one call: some of its streams, and their share of its bytes."""
-    sources = [row for row in rows if row.packets]
-    long = [row for row in sources if row.packets >= LEAST_PACKETS] or sources
-    up, down = (_span(row for row in long if row.direction == way) for way in (leg.up, 1 - leg.up))
-    first = min(sources, key=lambda row: (row.first_ns, row.ssrc))
+    """Return what a flow carried of one call: some of its streams, and their share of its bytes.
+
+    Parameters
+    ----------
+    row : LEG[1] of the flow, to be changed
+    """
+    sources = [one for one in rows if one.packets]
+    long = [one for one in sources if one.packets >= LEAST_PACKETS] or sources
+    first = min(sources, key=lambda one: (one.first_ns, one.ssrc))
     number = 0 if place == 0 else first.ssrc + 1
-    # A dialog's sockets are those of the next dialog: the dialog alone says whose they were at the time.
-    kept = () if is_dialog else ("socket",) if place else ("socket", "id")
-    ties: list[Tie] = [tie for tie in leg.ties if tie[0] in kept]
-    ties += [("flow", "", leg.flow_id ^ number)] if any(tie[0] == "flow" for tie in leg.ties) else []
-    packets = [sum(row.packets for row in rows if row.direction == way) for way in (leg.up, 1 - leg.up)]
+    up = int(row["up"][0])
+    row["part"], row["after_ns"] = number, after_ns
+    if place:
+        row["first_ns"] = first.first_ns
+    if not is_last:
+        row["last_ns"] = _end(long)
+    for way, direction in enumerate((up, 1 - up)):
+        mine = _span(one for one in long if one.direction == direction)
+        row["media_first_ns"][0, way], row["media_last_ns"][0, way] = mine
+        row["packets"][0, way] = sum(one.packets for one in rows if one.direction == direction)
+        row["bytes"][0, way] = round(int(row["bytes"][0, way]) * share)
+    if not has_mark:
+        row["end_mark"], row["end_mark_ns"] = EndMark.NONE, 0
+    begin, end = extents(row)
     return replace(
         leg,
-        part=number,
-        after_ns=after_ns,
-        ties=(*ties, *source_ties(App(leg.app), leg.client, rows)),
-        first_ns=leg.first_ns if place == 0 else first.first_ns,
-        last_ns=leg.last_ns if is_last else _end(long),
-        media=(up, down),
-        packets=(packets[0], packets[1]),
-        bytes=(round(leg.bytes[0] * share), round(leg.bytes[1] * share)),
-        sources=rows,
-        end=end,
+        row=row.tobytes(),
+        sources=b"".join([one.row for one in rows]),
+        number=leg.number ^ number,
+        ties=_ties(leg, row, rows, number, is_dialog=is_dialog),
+        media=(int(begin[0]), int(end[0])),
+        first_ns=int(row["first_ns"][0]),
+        packets=int(row["packets"].sum()),
         goes_on=leg.goes_on and is_last,
     )
 
 
-def _span(rows: Iterable[Source]) -> Span | None:
+def _ties(leg: Leg, row: Any, rows: list[Source], number: int, *, is_dialog: bool) -> tuple[Tie, ...]:
+    """Return the ties of a part of a flow; a dialog's sockets are those of the next: it alone says whose they were."""
+    kept = () if is_dialog else (SOCKET,) if number else (SOCKET, ID)
+    ties = [one for one in leg.ties if one[0] in kept]
+    ties += [tie(PIECES, leg.number ^ number)] if any(one[0] == PIECES for one in leg.ties) else []
+    media = np.frombuffer(b"".join([one.row for one in rows]), MEDIA)
+    of_sources = source_ties(row["app"], row["client_hi"], row["client_lo"], media, np.zeros(len(media), np.int64))
+    return (*ties, *ties_by_flow(1, *of_sources)[0])
+
+
+def _span(rows: Iterable[Source]) -> Span:
     spans = [(row.first_ns, row.last_ns) for row in rows]
-    return (min(first for first, _ in spans), max(last for _, last in spans)) if spans else None
+    return (min(first for first, _ in spans), max(last for _, last in spans)) if spans else NEVER

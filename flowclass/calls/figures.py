@@ -1,4 +1,4 @@
-"""Host module: the figures of calls' records: quality, round trips, pauses, and its streams."""
+"""Host module: the figures of calls' records: round trips, pauses, and their streams."""
 
 from __future__ import annotations
 
@@ -8,65 +8,38 @@ from typing import Any
 import numpy as np
 
 from flowclass.calls.codec import codec_guess
-from flowclass.calls.columns import DIGITS, known, rounded
-from flowclass.calls.leg import Leg
-from flowclass.calls.quality import Quality
-from flowclass.calls.record import StreamRecord
+from flowclass.calls.columns import DIGITS, Runs, known, rounded
+from flowclass.calls.parties import PATH_PACKETS
 from flowclass.calls.source import KINDS
 from flowclass.calls.streams import DOWN, UP, Streams
-from flowclass.calls.trips import NEITHER
 
 NS_PER_S = 1_000_000_000
-#: Packets a flow must have carried to count for the call's path: ICE tries many, one is used.
-PATH_PACKETS = 10
 WAYS = ((UP, "up"), (DOWN, "down"))
 #: Digits of the figures of streams that are not of DIGITS.
 BURST_DIGITS = FRAME_DIGITS = 3
-#: Mean round trip to the other end and to the client, and the smallest.
-TripColumns = tuple[float | None, ...]
-NO_ROUND_TRIPS: TripColumns = (None, None, None, None)
-#: Longest pause from and to the client, and the packets a second.
-PauseColumns = tuple[float | None, ...]
-#: Of a call with RTP, or without media.
-NO_PAUSES: PauseColumns = (None, None, None, None)
+Columns = dict[str, list[Any]]
+#: Round trips and pauses of a call that had no media.
+NOTHING_MEASURED: dict[str, Any] = dict.fromkeys(
+    f"{figure}_{way}" for figure in ("rtt", "rtt_min", "gap", "rate") for _, way in WAYS
+)
 
 
-def figures(
-    rated: Sequence[Quality], trips: Sequence[TripColumns], paused: Sequence[PauseColumns]
-) -> dict[str, Sequence[Any]]:
-    """Return the columns of what was measured of calls: their quality, round trips, and pauses of those without RTP."""
-    *rates, notes = zip(*rated, strict=True)
-    names = ("loss_up", "loss_down", "jitter_up", "jitter_down", "far_loss_up", "far_loss_down")
-    columns: dict[str, Sequence[Any]] = dict(zip((*names, "mos_low", "mos_high", "mos_basis"), rates, strict=True))
-    columns |= {"quality_note": notes, "quality_valid": [not note for note in notes]}
-    columns |= zip(("rtt_up", "rtt_down", "rtt_min_up", "rtt_min_down"), zip(*trips, strict=True), strict=True)
-    columns |= zip(("gap_up", "gap_down", "rate_up", "rate_down"), zip(*paused, strict=True), strict=True)
-    return columns
-
-
-def round_trips(calls: Sequence[Sequence[Leg]], streams: Streams) -> list[TripColumns]:
+def round_trips(sides: Any, of: Runs, streams: Streams) -> Columns:
     """Return the columns of round trips: STUN's of the media flows of calls, and those of RTCP about their streams.
 
     Parameters
     ----------
-    calls : the media flows of each, as its client sees them
+    sides, of : LEG[n] as the clients see them, and whose they are
     """
-    # Each measured way of a flow is a row: place of its call, way, how many, smallest, sum.
-    rows = [
-        (place, way, trips.number, trips.least_ns, trips.sum_ns)
-        for place, legs in enumerate(calls)
-        for leg in legs
-        if leg.trips != NEITHER
-        for way, trips in enumerate(leg.trips)
-        if trips.number
-    ]
+    flow, way = np.nonzero(sides["trips"])
+    names = ("trips", "trip_min_ns", "trip_sum_ns")
+    by_stun = (of.owner[flow], way, *(sides[name][flow, way] for name in names))
     is_told = streams.trips > 0
     told = (streams.call, streams.way, streams.trips, streams.trip_min_ns, streams.trip_sum_ns)
-    columns = np.array(rows, np.int64).reshape(-1, len(told)).T
     call, way, count, least, total = (
-        np.concatenate([mine, column[is_told]]) for mine, column in zip(columns, told, strict=True)
+        np.concatenate([mine, column[is_told]]) for mine, column in zip(by_stun, told, strict=True)
     )
-    counts, totals = np.zeros((2, len(calls), len(WAYS)), np.int64)
+    counts, totals = np.zeros((2, len(of.begins), len(WAYS)), np.int64)
     np.add.at(counts, (call, way), count)
     np.add.at(totals, (call, way), total)
     smallest = np.full(counts.shape, np.inf)
@@ -74,24 +47,34 @@ def round_trips(calls: Sequence[Sequence[Leg]], streams: Streams) -> list[TripCo
     has_any = counts > 0
     mean_s = np.where(has_any, totals / np.maximum(1, counts) / NS_PER_S, np.nan)
     least_s = np.where(has_any, smallest / NS_PER_S, np.nan)
-    return list(zip(*(known(rounded(of[:, way])) for of in (mean_s, least_s) for way, _ in WAYS), strict=True))
+    measured = (("rtt", mean_s), ("rtt_min", least_s))
+    return {f"{name}_{word}": known(rounded(of_ways[:, way])) for name, of_ways in measured for way, word in WAYS}
 
 
-def pauses(legs: Sequence[Leg]) -> PauseColumns:
-    """Return the columns of a call without RTP, from its media flows: of that with most packets; none of no flows."""
-    if not legs:
-        return NO_PAUSES
-    leg = max(legs, key=lambda leg: sum(leg.packets))
-    length_s = (leg.last_ns - leg.first_ns) / NS_PER_S
-    ways = [way for way, _ in WAYS]
-    is_busy = [leg.packets[way] >= PATH_PACKETS and length_s > 0 for way in ways]
-    gaps = [round(leg.gaps_ns[way] / NS_PER_S, DIGITS) if is_busy[way] else None for way in ways]
-    rates = [round(leg.packets[way] / length_s, DIGITS) if is_busy[way] else None for way in ways]
-    return (*gaps, *rates)
+def pauses(sides: Any, of: Runs, has_rtp: Any) -> Columns:
+    """Return the columns of calls without RTP, from their media flows: of that with most packets.
+
+    Parameters
+    ----------
+    has_rtp : bool[calls]
+    """
+    packets = sides["packets"].sum(axis=1)
+    largest = sides[of.first(packets == of.most(packets)[of.owner])]
+    length_s = (largest["last_ns"] - largest["first_ns"]) / NS_PER_S
+    is_busy = (largest["packets"] >= PATH_PACKETS) & (length_s > 0)[:, None] & ~has_rtp[:, None]
+    gaps = np.where(is_busy, largest["gaps_ns"] / NS_PER_S, np.nan)
+    columns: Columns = {f"gap_{word}": known(rounded(gaps[:, way])) for way, word in WAYS}
+    for way, word in WAYS:
+        rates: list[float | None] = [None] * len(largest)
+        for call in np.flatnonzero(is_busy[:, way]).tolist():
+            # A rate may be any number, which `rounded` is not for.
+            rates[call] = round(int(largest["packets"][call, way]) / float(length_s[call]), DIGITS)
+        columns[f"rate_{word}"] = rates
+    return columns
 
 
-def shown(streams: Streams, codecs: Sequence[Mapping[int, str]]) -> list[StreamRecord]:
-    """Return streams as their calls' records have them.
+def shown(streams: Streams, codecs: Sequence[Mapping[int, str]]) -> Columns:
+    """Return the columns of streams, as their calls' records have them.
 
     Parameters
     ----------
@@ -100,7 +83,7 @@ def shown(streams: Streams, codecs: Sequence[Mapping[int, str]]) -> list[StreamR
     kinds = [KINDS[kind] for kind in streams.kind.tolist()]
     types, clocks = streams.payload_type.tolist(), streams.clock_hz.tolist()
     trips = np.where(streams.trips > 0, streams.trips, np.nan)
-    columns: dict[str, Sequence[Any]] = {
+    return {
         "ssrc": streams.ssrc.tolist(),
         "direction": [WAYS[way][1] for way in streams.way.tolist()],
         "kind": kinds,
@@ -123,4 +106,3 @@ def shown(streams: Streams, codecs: Sequence[Mapping[int, str]]) -> list[StreamR
         "far_jitter_s": known(rounded(streams.far_jitter_s)),
         "rtt_s": known(rounded(streams.trip_sum_ns / trips / NS_PER_S)),
     }
-    return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from operator import attrgetter
-from typing import TypeVar
 
-from flowclass.calls.leg import Host, Span
+from flowclass.calls.leg import NS_PER_S, Span
 from flowclass.calls.live import LiveFlows
-from flowclass.calls.opencall import JOIN_GAP_NS, NS_PER_S, OpenCall, overlap
-from flowclass.calls.ties import Tie
+from flowclass.calls.opencall import JOIN_GAP_NS, OpenCall, overlap
+from flowclass.calls.ties import PIECES, Host, Tie
 
-_Key = TypeVar("_Key")
 #: Two speaking at one address for this long at once are two calls, not a call that changes its path.
 TWO_CALLS_NS = 10 * NS_PER_S
 #: Calls of one address that are near each other in time and wait for each other; more are many people behind it, and
@@ -43,6 +41,8 @@ class CallIndex:
 
     def tied(self, ties: Iterable[Tie], when: Span) -> list[OpenCall]:
         """Return the calls that share a tie with media and are near it in time, but for those that have too much."""
+        if self._by_tie.keys().isdisjoint(ties):
+            return []
         found: dict[OpenCall, None] = {}
         for tie in ties:
             calls = self._by_tie.get(tie)
@@ -50,7 +50,7 @@ class CallIndex:
                 continue
             for call in calls:
                 is_near = overlap(call.media, when) >= -JOIN_GAP_NS and len(call.legs) < MAX_LEGS
-                if tie[0] == "flow" or is_near:
+                if tie[0] == PIECES or is_near:
                     found[call] = None
         return list(found)
 
@@ -74,7 +74,7 @@ class CallIndex:
         self._drop(self._by_host, call.hosts, call)
 
     @staticmethod
-    def _note(index: dict[_Key, list[OpenCall]], keys: Iterable[_Key], call: OpenCall) -> None:
+    def _note(index: dict[bytes, list[OpenCall]], keys: Iterable[bytes], call: OpenCall) -> None:
         for key in keys:
             calls = index.get(key)
             if calls is None:
@@ -83,7 +83,7 @@ class CallIndex:
                 calls.append(call)
 
     @staticmethod
-    def _drop(index: dict[_Key, list[OpenCall]], keys: Iterable[_Key], call: OpenCall) -> None:
+    def _drop(index: dict[bytes, list[OpenCall]], keys: Iterable[bytes], call: OpenCall) -> None:
         for key in keys:
             calls = index[key]
             if len(calls) == 1:

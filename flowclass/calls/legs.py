@@ -1,4 +1,4 @@
-"""Host module: legs_of, the legs among the flows that the meter hands out: all of a batch at once, a column each."""
+"""Host module: legs_of, the flows of calls among those that the meter hands out, all of a batch at once."""
 
 from __future__ import annotations
 
@@ -6,185 +6,208 @@ from typing import Any
 
 import numpy as np
 
-from flowclass.calls.ends import NOBODY_KNOWS, SOURCE, TARGET, client_ends, relayed, texts
-from flowclass.calls.leg import FAMILY, NAMELESS, PORT_PAIRS, Leg, Span
-from flowclass.calls.source import LEAST_PACKETS, Source, sources_by_flow
-from flowclass.calls.ties import Tie, source_ties
-from flowclass.calls.trips import NEITHER, NO_TRIPS, Trips
+from flowclass.calls.ends import NOBODY_KNOWS, ends_of_clients, is_target_lesser
+from flowclass.calls.leg import FAMILY, NAMELESS, NEVER, ONE_SOCKET, PORT_PAIRS, SILENCE_NS, Leg, extents
+from flowclass.calls.legrows import leg_rows
+from flowclass.calls.signalling import Signalling
+from flowclass.calls.source import sources_of
+from flowclass.calls.ties import HOST, ID, PIECES, SOCKET, TIE, Tie, block, rows_as_bytes, source_ties, ties_by_flow
 from flowclass.flow.callmarks import ICE
-from flowclass.record.status import Anomaly, EndReason
+from flowclass.record.status import EndReason
 from flowclass.record.verdict import App, DecidedBy, Kind
 
-#: Packets of a flow that is called media for another's sake alone, and shows no RTP; fewer are checks of a path.
-LEAST_UNEVIDENT = 20
-#: Packets a second of media without RTP, or of the RTCP of a call in which nobody speaks (FACTS §3.3: reports every
-#: 0.2 to 1 s); fewer are keepalives.
-MEDIA_LEAST_RATE = 1
-NS_PER_S = 1_000_000_000
 UDP = 17
-NOTHING = (0, 0)
-_FOREVER = np.iinfo(np.int64).max
-_SNAPPED = 1 << Anomaly.SNAPPED
+_APPS = range(len(App))
+_FAMILIES = np.array([FAMILY.get(App(app), app) for app in _APPS], np.uint8)
+_IS_NAMELESS, _HAS_PORT_PAIRS, _IS_ONE_SOCKET = (
+    np.isin(_APPS, list(some)) for some in (NAMELESS, PORT_PAIRS, ONE_SOCKET)
+)
 
 
-def legs_of(flows: Any, verdicts: Any, media: Any) -> list[Leg]:
-    """Return the call flows among FLOW[n] with VERDICT[n] and MEDIA[k]."""
+def legs_of(flows: Any, verdicts: Any, media: Any) -> list[Leg | Signalling]:
+    """Return the call flows among FLOW[n] with VERDICT[n] and MEDIA[k]: a Leg with media, Signalling without."""
     chosen = np.flatnonzero((verdicts["kind"] == Kind.CALL_MEDIA) | (verdicts["kind"] == Kind.CALL_SIGNALLING))
     if not chosen.size:
         return []
-    by_flow = sources_by_flow(media)
-    sources = [by_flow.get(place, []) for place in chosen.tolist()]
-    streamed = _extent_of_streams(media, len(flows))[:, chosen]
-    flows, verdicts = flows[chosen], verdicts[chosen]
-    apps = verdicts["app"]
-    ends = ends_of_clients(apps, flows)
-    # Of two ends of which neither is known to be the client the lesser is taken, so that no order of packets matters.
-    up = np.where(ends == NOBODY_KNOWS, is_target_lesser(flows), ends)
-    is_media, carried, spans = _media(flows, verdicts, streamed)
-    names = apps.tolist()
-    client, peer = _addresses(flows, up), _addresses(flows, 1 - up)
-    ports = _pairs(np.stack([flows["sport"], flows["dport"]], axis=1), up)
-    is_relayed = relayed(apps, np.where(up == TARGET, flows["sport"], flows["dport"]))
-    goes_on = (flows["end_reason"] == EndReason.ACTIVE_TIMEOUT).tolist()
-    # A relay's credential may be one password for everybody where nothing says whose service it is.
-    ids = [
-        tuple([one for one in (every[ICE:] if app == App.WEBRTC else every) if one])
-        for app, every in zip(names, flows["call_ids"].tolist(), strict=True)
-    ]
-    is_either = (ends == NOBODY_KNOWS).tolist()
-    flow_ids = flows["flow_id"].tolist()
-    in_pieces = [
-        flow_id if more or piece else None
-        for flow_id, more, piece in zip(flow_ids, goes_on, flows["piece"].tolist(), strict=True)
-    ]
-    is_udp = (flows["proto"] == UDP).tolist()
-    ties = map(_ties, names, is_udp, is_either, is_relayed, client, peer, ports, ids, in_pieces, sources)
-    hosts = [
-        (int(FAMILY.get(app, app)), near, far if app in NAMELESS else "")
-        for app, near, far in zip(names, client, peer, strict=True)
-    ]
-    columns: dict[str, Any] = {
-        "flow_id": flow_ids,
-        "host": hosts,
-        "ties": ties,
-        "app": names,
-        "candidates": verdicts["candidates"].tolist(),
-        "client": client,
-        "peer": peer,
-        "ports": ports,
-        "is_media": is_media.tolist(),
-        "is_evident": (verdicts["decided_by"] == DecidedBy.EVIDENCE).tolist(),
-        "confidence": verdicts["confidence"].tolist(),
-        "first_ns": flows["origin_ns"].tolist(),
-        "last_ns": flows["last_ns"].tolist(),
-        "media": _spans(is_media[:, None] & (carried > 0), spans, up),
-        "packets": _pairs(np.where(is_media[:, None], carried, flows["packets"]), up),
-        "bytes": _pairs(np.where(is_media[:, None], flows["bytes"], 0), up),
-        "sources": sources,
-        "reasons": _bit_sets(flows["reasons"]),
-        "up": up.tolist(),
-        "relayed": is_relayed,
-        "goes_on": goes_on,
-        "ids": ids,
-        "end": _seldom(flows["end_mark"], flows["end_mark_ns"]),
-        "cost": _seldom(*_by_way(flows["network_cost"], up)),
-        "trips": _trips(flows, up),
-        "gaps_ns": _seldom(*_by_way(flows["gap_max_ns"], up)),
-        "is_snapped": (flows["anomalies"] & _SNAPPED > 0).tolist(),
-        "network": flows["network"][np.arange(len(up)), up].tolist(),
-    }
-    return list(map(Leg, *columns.values()))
+    media, flow = _media_of(media, chosen, len(flows))
+    return _Batch(flows[chosen], verdicts[chosen], media, flow).legs()
 
 
-def ends_of_clients(apps: Any, flows: Any) -> Any:
-    """Return int64[n]: which end is the client's."""
-    has_network = flows["network"] > 0
-    # The prefix file knows one side: that is whose calls are counted, whatever ports look like.
-    is_one_known = has_network[:, 0] != has_network[:, 1]
-    return np.where(is_one_known, np.where(has_network[:, 0], SOURCE, TARGET), client_ends(apps, flows))
+def _media_of(media: Any, chosen: Any, flows: int) -> tuple[Any, Any]:
+    """Return MEDIA[k] of chosen flows, those of a flow together, and int64[k]: the place of its flow among those."""
+    place = np.full(flows, -1)
+    place[chosen] = np.arange(len(chosen))
+    flow = place[media["flow"]]
+    order = np.argsort(flow, kind="stable")
+    order = order[np.searchsorted(flow[order], 0) :]
+    return media[order], flow[order]
 
 
-def is_target_lesser(flows: Any) -> Any:
-    """Return int64[n]: 1 where the target's address and port come before the source's, else 0."""
-    lesser = flows["dport"] < flows["sport"]
-    for word in ("lo", "hi"):
-        source, target = flows[f"src_{word}"], flows[f"dst_{word}"]
-        lesser = (target < source) | ((target == source) & lesser)
-    return lesser.astype(np.int64)
-
-
-def _addresses(flows: Any, end: Any) -> list[str]:
-    """Return the address of one end of each flow, SOURCE or TARGET, as text."""
-    return texts(*(np.where(end == TARGET, flows[f"dst_{word}"], flows[f"src_{word}"]) for word in ("hi", "lo")))
-
-
-def _pairs(column: Any, up: Any) -> list[tuple[int, int]]:
-    """Return the values by direction, [n, 2], as (up, down)."""
-    return list(zip(*(values.tolist() for values in _by_way(column, up)), strict=True))
-
-
-def _by_way(column: Any, up: Any) -> tuple[Any, Any]:
-    """Return the values by direction, [n, 2], as those up and those down."""
-    rows = np.arange(len(up))
-    return column[rows, up], column[rows, 1 - up]
-
-
-def _seldom(one: Any, other: Any) -> list[tuple[int, int]]:
-    """Return pairs of columns that are mostly 0: where both are, the same pair, since flows wait in their thousands."""
-    found = [NOTHING] * len(one)
-    some = np.flatnonzero((one != 0) | (other != 0))
-    for place, *pair in zip(some.tolist(), one[some].tolist(), other[some].tolist(), strict=True):
-        found[place] = tuple(pair)
-    return found
-
-
-def _extent_of_streams(media: Any, flows: int) -> Any:
-    """Return int64[2, flows, 2]: first and last packet of each flow's streams by direction; without one, never."""
-    found = np.empty((2, flows, 2), np.int64)
-    found[0], found[1] = _FOREVER, -1
-    # Probes and messages that look like RTP come before the call and after it.
-    streams = media[media["packets"] >= LEAST_PACKETS]
-    np.minimum.at(found[0], (streams["flow"], streams["direction"]), streams["first_ns"])
-    np.maximum.at(found[1], (streams["flow"], streams["direction"]), streams["last_ns"])
-    return found
-
-
-def _media(flows: Any, verdicts: Any, streamed: Any) -> tuple[Any, Any, Any]:
-    """Return which flows have media, what they carried each way, and when.
+class _Batch:
+    """Flows of calls that are handed out together.
 
     Parameters
     ----------
-    streamed : int64[2, n, 2] of `_extent_of_streams`
-
-    Returns
-    -------
-    bool[n]; packets[n, 2]; int64[2, n, 2]: first and last media by direction, the first after the last without any
+    flows, verdicts : FLOW[n], VERDICT[n]
+    media, flow : MEDIA[k], those of a flow together, and which flow each is of
     """
-    packets = flows["packets"].astype(np.int64)
-    with_rtp = flows["stream_packets"].any(axis=1)
-    is_evident = (verdicts["decided_by"] != DecidedBy.CORRELATION) | (packets.sum(axis=1) >= LEAST_UNEVIDENT)
-    is_media = (verdicts["kind"] == Kind.CALL_MEDIA) & (with_rtp | is_evident)
-    carried = np.where(with_rtp[:, None], flows["stream_packets"], packets)
-    seen = np.stack([flows["media_first_ns"], flows["media_last_ns"]])
-    whole = np.stack([flows["first_ns"], flows["last_ns"]])[:, :, None]
-    is_steady = carried * NS_PER_S >= MEDIA_LEAST_RATE * (whole[1] - whole[0])
-    never = np.array([_FOREVER, -1])[:, None, None]
-    without = np.where(seen[0] > 0, seen, np.where(is_steady, whole, never))
-    spans = np.where(with_rtp[:, None], np.where(streamed[1] >= 0, streamed, seen), without)
-    return is_media, carried, spans
+
+    def __init__(self, flows: Any, verdicts: Any, media: Any, flow: Any) -> None:
+        self._flows, self._verdicts, self._media, self._flow = flows, verdicts, media, flow
+        self._apps = verdicts["app"]
+        ends = ends_of_clients(self._apps, flows)
+        self._is_either = ends == NOBODY_KNOWS
+        # Of two ends of which neither is known to be the client the lesser is taken, so that no order of packets
+        # matters.
+        self._up = np.where(self._is_either, is_target_lesser(flows), ends)
+        self._goes_on = flows["end_reason"] == EndReason.ACTIVE_TIMEOUT
+        # A relay's credential may be one password for everybody where nothing says whose service it is.
+        self._ids = flows["call_ids"].copy()
+        self._ids[self._apps == App.WEBRTC, :ICE] = 0
+
+    def legs(self) -> list[Leg | Signalling]:
+        """Return them."""
+        rows, is_media = leg_rows(self._flows, self._verdicts, self._up, self._media, self._flow)
+        hosts, ties = self._hosts(rows), self._ties(rows)
+        ends = np.cumsum(np.bincount(self._flow, minlength=len(rows))) * self._media.itemsize
+        data = self._media.tobytes()
+        sources = [data[first:last] for first, last in zip([0, *ends.tolist()], ends.tolist(), strict=False)]
+        found = self._media_legs(rows, is_media, hosts, ties, sources)
+        others = self._signalling(rows, ~is_media, hosts, ties, sources)
+        legs, rest = iter(found), iter(others)
+        return [next(legs) if is_leg else next(rest) for is_leg in is_media.tolist()]
+
+    def _media_legs(
+        self, rows: Any, some: Any, hosts: list[bytes], ties: list[tuple[Tie, ...]], sources: list[bytes]
+    ) -> list[Leg]:
+        """Return the flows with media, of which ``some`` says which they are."""
+        places = np.flatnonzero(some)
+        rows = rows[places]
+        apps = rows["app"]
+        is_one_socket = _IS_ONE_SOCKET[apps] & ~((apps == App.TELEGRAM) & self._ids[places].any(axis=1))
+        first, last = extents(rows)
+        at = places.tolist()
+        columns: tuple[list[Any], ...] = (
+            rows_as_bytes(rows),
+            [sources[place] for place in at],
+            rows["flow_id"].tolist(),
+            [hosts[place] for place in at],
+            [ties[place] for place in at],
+            list(zip(first.tolist(), last.tolist(), strict=True)),
+            rows["first_ns"].tolist(),
+            rows["packets"].sum(axis=1).tolist(),
+            self._goes_on[places].tolist(),
+            is_one_socket.tolist(),
+            self._has_silence()[places].tolist(),
+            _sockets_of_dialogs(rows),
+        )
+        return list(map(Leg, *columns))
+
+    def _signalling(
+        self, rows: Any, some: Any, hosts: list[bytes], ties: list[tuple[Tie, ...]], sources: list[bytes]
+    ) -> list[Signalling]:
+        """Return the flows without media."""
+        places = np.flatnonzero(some)
+        if not places.size:
+            return []
+        rows = rows[places]
+        up, down = (rows["packets"][:, way] for way in range(2))
+        has_ids = self._ids[places].any(axis=1)
+        is_evident = self._verdicts["decided_by"][places] == DecidedBy.EVIDENCE
+        at, ids, firsts = places.tolist(), rows["flow_id"].tolist(), rows["first_ns"].tolist()
+        mine = [ties[place] for place in at]
+        columns: tuple[list[Any], ...] = (
+            [hosts[place] for place in at],
+            firsts,
+            rows["last_ns"].tolist(),
+            [every[0] if every and every[0][0] == SOCKET else None for every in mine],
+            list(map(set, mine)),
+            [tuple([one for one in every if one[0] == ID]) for every in mine],
+            [[pair] for pair in zip(firsts, ids, strict=True)],
+            [
+                {flow: has_answered} if is_asked else {}
+                for flow, is_asked, has_answered in zip(
+                    ids, ((rows["relayed"] == 1) & (up > 0)).tolist(), (down > 0).tolist(), strict=True
+                )
+            ],
+            ((rows["relayed"] == 0) & has_ids).astype(int).tolist(),
+            up.tolist(),
+            rows["candidates"].tolist(),
+            rows["confidence"].tolist(),
+            [{app: 1} if named else {} for app, named in zip(rows["app"].tolist(), is_evident.tolist(), strict=True)],
+            list(zip(rows["end_mark"].tolist(), rows["end_mark_ns"].tolist(), strict=True)),
+            list(map(tuple, rows["cost"].tolist())),
+            rows["network"].tolist(),
+            _bit_sets(rows["reasons"]),
+            [
+                _reports(sources[place], way) if sources[place] else []
+                for place, way in zip(at, rows["up"].tolist(), strict=True)
+            ],
+        )
+        return list(map(Signalling, *columns))
+
+    def _hosts(self, rows: Any) -> list[bytes]:
+        """Return the HOST of each LEG row as bytes."""
+        hosts = np.zeros(len(rows), HOST)
+        hosts["app"] = _FAMILIES[self._apps]
+        is_nameless = _IS_NAMELESS[self._apps]
+        for word in ("hi", "lo"):
+            hosts[word] = rows[f"client_{word}"]
+            hosts[f"far_{word}"] = np.where(is_nameless, rows[f"peer_{word}"], 0)
+        return rows_as_bytes(hosts)
+
+    def _ties(self, rows: Any) -> list[tuple[Tie, ...]]:
+        """Return what each flow shares with others of its call and with no others, sockets first."""
+        every = np.arange(len(rows))
+        is_udp = self._flows["proto"] == UDP
+        # RTCP is on the odd port beside.
+        ports = np.where(_HAS_PORT_PAIRS[self._apps][:, None], rows["ports"] & 0xFFFE, rows["ports"])
+        near = every[is_udp]
+        # Either may be the one whose other flows these are.
+        far = every[is_udp & self._is_either & (rows["relayed"] != 1)]
+        blocks = [
+            block(near, SOCKET, ports[near, 0], rows["client_hi"][near], rows["client_lo"][near]),
+            block(far, SOCKET, ports[far, 1], rows["peer_hi"][far], rows["peer_lo"][far]),
+        ]
+        for ids in self._ids.T:
+            some = every[ids > 0]
+            blocks.append(block(some, ID, ids[some]))
+        in_pieces = every[self._goes_on | (self._flows["piece"] > 0)]
+        blocks.append(block(in_pieces, PIECES, rows["flow_id"][in_pieces]))
+        blocks += source_ties(self._apps, rows["client_hi"], rows["client_lo"], self._media, self._flow)
+        return ties_by_flow(len(rows), *blocks)
+
+    def _has_silence(self) -> Any:
+        """Return bool[n]: where one of a flow's sources began after another had been silent for SILENCE_NS."""
+        count = len(self._flows)
+        latest, earliest = np.full(count, NEVER[1]), np.full(count, NEVER[0])
+        carried = self._media["packets"] > 0
+        flow = self._flow[carried]
+        np.maximum.at(latest, flow, self._media["first_ns"][carried])
+        np.minimum.at(earliest, flow, self._media["last_ns"][carried])
+        return latest - SILENCE_NS > earliest
 
 
-def _spans(is_there: Any, spans: Any, up: Any) -> list[tuple[Span | None, Span | None]]:
-    """Return the media of flows as (up, down): what is there, and does not end before it begins."""
-    rows = np.arange(len(up))
-    ways: list[list[Span | None]] = []
-    for way in (up, 1 - up):
-        first, last = spans[0][rows, way], spans[1][rows, way]
-        found: list[Span | None] = list(zip(first.tolist(), last.tolist(), strict=True))
-        for place in np.flatnonzero(~is_there[rows, way] | (first > last)):
-            found[place] = None
-        ways.append(found)
-    return list(zip(*ways, strict=True))
+def _sockets_of_dialogs(rows: Any) -> list[tuple[Tie, ...]]:
+    """Return the sockets of LEG rows that SIP may have named: the client's, the peer's, those of RTP beside RTCP."""
+    found: list[tuple[Tie, ...]] = [()] * len(rows)
+    some = np.flatnonzero(_FAMILIES[rows["app"]] == App.SIP)
+    sockets = np.zeros((len(some), 4), TIE)
+    sockets["kind"] = SOCKET
+    for way, end in enumerate(("client", "peer")):
+        for word in ("hi", "lo"):
+            sockets[word][:, way::2] = rows[f"{end}_{word}"][some, None]
+        sockets["number"][:, way] = rows["ports"][some, way]
+        sockets["number"][:, way + 2] = rows["ports"][some, way] & 0xFFFE
+    each = iter(rows_as_bytes(sockets))
+    for place, named in zip(some.tolist(), zip(each, each, each, each, strict=True), strict=True):
+        found[place] = tuple(dict.fromkeys(named))
+    return found
+
+
+def _reports(sources: bytes, up: int) -> list[tuple[bytes, int]]:
+    """Return what RTCP says, among MEDIA rows, with the flow's direction away from the client."""
+    return [(one.row, up) for one in sources_of(sources) if not one.packets]
 
 
 def _bit_sets(words: Any) -> list[int]:
@@ -193,50 +216,3 @@ def _bit_sets(words: Any) -> list[int]:
     rows = [data[at : at + size] for at in range(0, len(data), size)]
     numbers = {row: int.from_bytes(row, "little") for row in set(rows)}
     return [numbers[row] for row in rows]
-
-
-def _trips(flows: Any, up: Any) -> list[tuple[Trips, Trips]]:
-    """Return round trips as (to the other end, to the client)."""
-    found = [NEITHER] * len(up)
-    some = np.flatnonzero(flows["trips"].any(axis=1))
-    ways = []
-    for way in (up[some], 1 - up[some]):
-        columns = (flows[name][some, way].tolist() for name in ("trips", "trip_min_ns", "trip_sum_ns"))
-        ways.append([Trips(*one) if one[0] else NO_TRIPS for one in zip(*columns, strict=True)])
-    for place, *both in zip(some.tolist(), *ways, strict=True):
-        found[place] = (both[0], both[1])
-    return found
-
-
-def _ties(
-    app: int,
-    is_udp: bool,
-    is_either: bool,
-    is_relayed: bool | None,
-    client: str,
-    peer: str,
-    ports: tuple[int, int],
-    ids: tuple[int, ...],
-    in_pieces: int | None,
-    sources: list[Source],
-) -> tuple[Tie, ...]:
-    """Return what a flow shares with others of its call and with no others.
-
-    Parameters
-    ----------
-    is_either : nobody can say which end is the client
-    in_pieces : the flow's id where it is told of in pieces
-    """
-    ties: list[Tie] = []
-    if is_udp:
-        # RTCP is on the odd port beside.
-        mask = ~1 if app in PORT_PAIRS else ~0
-        ties.append(("socket", client, ports[0] & mask))
-        if is_either and not is_relayed:
-            # Either may be the one whose other flows these are.
-            ties.append(("socket", peer, ports[1] & mask))
-    for one in ids:
-        ties.append(("id", "", one))
-    if in_pieces is not None:
-        ties.append(("flow", "", in_pieces))
-    return (*ties, *source_ties(app, client, sources))

@@ -7,18 +7,15 @@ makes the calls, LIVE rows stand for the table.
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
-from flowclass.calls.ends import address
-from flowclass.calls.leg import FAMILY, PORT_PAIRS, Host
-from flowclass.calls.ties import Tie
+from flowclass.calls.leg import FAMILY, PORT_PAIRS
+from flowclass.calls.ties import ADDRESS, ID, SOCKET, TIE, Host, Tie, tie
 from flowclass.flow.rows import BODY_FIELDS, HOT_FIELDS
 from flowclass.record.field import dtype_of
-from flowclass.record.packet import IPV4_MAPPED
 from flowclass.record.verdict import App, Kind
 
 UDP = 17
@@ -58,34 +55,26 @@ def snapshot(hot: Any, body: Any) -> Any:
     return rows
 
 
-def words_of(text: str) -> tuple[int, int]:
-    """Return an address as the two words of a flow's key."""
-    number = ipaddress.ip_address(text)
-    if number.version == 4:
-        return 0, IPV4_MAPPED | int(number)
-    return int(number) >> 64, int(number) & (1 << 64) - 1
-
-
 class LiveFlows:
     """Live flows of some clients.
 
     Parameters
     ----------
     hot, body : HOT[n], BODY[n] of the same flows, or LIVE[n] twice; read now, not later
-    clients : addresses to look for
+    clients : addresses to look for, as in hosts and ties
     ties : ids to look for
     """
 
-    def __init__(self, hot: Any, body: Any, clients: Iterable[str], ties: Iterable[Tie]) -> None:
-        lows = np.array([words_of(client)[1] for client in clients], np.uint64)
-        ids = np.array([number for kind, _, number in ties if kind == "id"], np.uint64)
+    def __init__(self, hot: Any, body: Any, clients: Iterable[bytes], ties: Iterable[Tie]) -> None:
+        lows = np.frombuffer(b"".join(clients), "<u8")[1::2]
+        ids = np.frombuffer(b"".join([one for one in ties if one[0] == ID]), TIE)["number"]
         chosen = candidates(hot, body)
         mine = np.isin(hot["src_lo"][chosen], lows) | np.isin(hot["dst_lo"][chosen], lows)
         if ids.size:
             mine |= np.isin(body["call_ids"][chosen], ids).any(axis=1)
         chosen = chosen[mine]
         hot, body = hot[chosen], body[chosen]
-        self._rows: dict[str, list[tuple[bool, int, int, App]]] = {}
+        self._rows: dict[bytes, list[tuple[bool, int, int, App]]] = {}
         self._tied: dict[Tie, int] = {}
         is_media = (body["kind"] == Kind.CALL_MEDIA) | (body["streams"] > 0)
         rows = zip(
@@ -97,34 +86,36 @@ class LiveFlows:
         )
         for src_hi, src_lo, dst_hi, dst_lo, sport, dport, last, origin, app, numbers, media, known in rows:
             named = App(app)
-            for end, port in ((str(address(src_hi, src_lo)), sport), (str(address(dst_hi, dst_lo)), dport)):
-                self._note(("socket", end, port), origin)
+            for hi, lo, port in ((src_hi, src_lo, sport), (dst_hi, dst_lo, dport)):
+                socket = tie(SOCKET, port, hi, lo)
+                self._note(socket, origin)
                 if named in PORT_PAIRS:
-                    self._note(("socket", end, port & ~1), origin)
+                    self._note(tie(SOCKET, port & ~1, hi, lo), origin)
                 if known:
-                    self._rows.setdefault(end, []).append((media, origin, last, FAMILY.get(named, named)))
+                    end = self._rows.setdefault(socket[ADDRESS], [])
+                    end.append((media, origin, last, FAMILY.get(named, named)))
             for number in numbers:
                 if number:
-                    self._note(("id", "", number), origin)
+                    self._note(tie(ID, number), origin)
 
-    def _note(self, tie: Tie, origin: int) -> None:
-        self._tied[tie] = min(origin, self._tied.get(tie, origin))
+    def _note(self, shared: Tie, origin: int) -> None:
+        self._tied[shared] = min(origin, self._tied.get(shared, origin))
 
     def has_begun(self, host: Host, before_ns: int) -> bool:
         """Whether a live flow of a call, keepalives included, began at an address until ``before_ns``."""
-        return any(origin <= before_ns for _, origin, _, _ in self._rows.get(host[1], ()))
+        return any(origin <= before_ns for _, origin, _, _ in self._rows.get(host[ADDRESS], ()))
 
     def may_join(self, hosts: Iterable[Host], ties: Iterable[Tie], before_ns: int, *, by_host: bool) -> bool:
         """Whether a live flow that began until ``before_ns`` shares a tie, or where ``by_host`` an address, with these.
 
         Signalling of the same address counts only until LINGER_NS after it.
         """
-        if any(self._tied.get(tie, before_ns + 1) <= before_ns for tie in ties):
+        if any(self._tied.get(one, before_ns + 1) <= before_ns for one in ties):
             return True
         if not by_host:
             return False
         return any(
             origin <= before_ns and (is_media or last <= before_ns + LINGER_NS) and family in (host[0], App.UNKNOWN)
             for host in hosts
-            for is_media, origin, last, family in self._rows.get(host[1], ())
+            for is_media, origin, last, family in self._rows.get(host[ADDRESS], ())
         )

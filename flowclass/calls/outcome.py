@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import numpy as np
+
+from flowclass.calls.columns import Runs
 from flowclass.calls.dialog import Dialog
-from flowclass.calls.leg import Leg, Span
+from flowclass.calls.endedcall import EndedCalls
 from flowclass.calls.record import EndedBy, Outcome
 from flowclass.calls.signalling import Signalling
 from flowclass.record.verdict import App, EndMark
@@ -38,6 +41,18 @@ class Verdict(NamedTuple):
     reasons: tuple[str, ...]
 
 
+#: Outcomes of calls with media, by number.
+_OF_MEDIA = (
+    Verdict(Outcome.UNKNOWN, ("outcome.little-media",)),
+    Verdict(Outcome.ONE_WAY, ("outcome.media-up-only",)),
+    Verdict(Outcome.ONE_WAY, ("outcome.media-down-only",)),
+    Verdict(Outcome.ANSWERED, ("outcome.media-both-ways",)),
+    Verdict(Outcome.DROPPED, ("outcome.media-both-ways", "outcome.one-side-went-on")),
+)
+_LITTLE, _UP_ONLY, _DOWN_ONLY, _ANSWERED, _DROPPED = range(len(_OF_MEDIA))
+_SAYS_END = np.isin(range(len(App)), list(SAYS_END))
+
+
 def ended_by(marks: Iterable[tuple[int, int]], end_ns: int, *, cut_end: bool) -> EndedBy:
     """Return what showed the end of a call whose last packet came at ``end_ns``.
 
@@ -46,40 +61,58 @@ def ended_by(marks: Iterable[tuple[int, int]], end_ns: int, *, cut_end: bool) ->
     marks : (EndMark, ns) of its flows
     """
     # A relay released, or a source that said goodbye, while other media went on is not the end.
-    timely = [mark for mark, at in marks if mark and at >= end_ns - END_SLACK_NS]
-    if not timely:
-        return EndedBy.CAPTURE if cut_end else EndedBy.SILENCE
-    best = max(timely)
-    if best == EndMark.TERMINATE:
-        return EndedBy.TERMINATE
-    if best == EndMark.GOODBYE:
-        return EndedBy.BYE
-    if best == EndMark.RELEASE:
-        return EndedBy.RELEASE
-    return EndedBy.CAPTURE if cut_end else EndedBy.SILENCE
+    return end_of(max([mark for mark, at in marks if at >= end_ns - END_SLACK_NS], default=0), cut_end=cut_end)
 
 
-def outcome_of_media(
-    up: Span | None, down: Span | None, talk: Span | None, ended: EndedBy, legs: Sequence[Leg]
-) -> Verdict:
-    """Return the outcome of a call with media each way for the spans given."""
-    if up is not None and down is not None and talk is not None and talk[1] - talk[0] >= TALK_LEAST_NS:
-        if ended == EndedBy.SILENCE and abs(up[1] - down[1]) >= DROP_NS and _goes_on_alone(legs, up[1] > down[1]):
-            return Verdict(Outcome.DROPPED, ("outcome.media-both-ways", "outcome.one-side-went-on"))
-        return Verdict(Outcome.ANSWERED, ("outcome.media-both-ways",))
-    one = up or down
-    if one is not None and (up is None or down is None) and one[1] - one[0] >= ONE_WAY_LEAST_NS:
-        return Verdict(Outcome.ONE_WAY, ("outcome.media-up-only" if down is None else "outcome.media-down-only",))
-    return Verdict(Outcome.UNKNOWN, ("outcome.little-media",))
+def end_of(mark: int, *, cut_end: bool) -> EndedBy:
+    """Return what an EndMark says of the end of a call, or its absence."""
+    return _MARKED.get(mark, EndedBy.CAPTURE if cut_end else EndedBy.SILENCE)
 
 
-def _goes_on_alone(legs: Sequence[Leg], upward: bool) -> bool:
-    """Whether the last leg kept up the rate of media this way, in a call of an application that says when it ends."""
-    last = max(legs, key=lambda leg: (leg.last_ns, leg.flow_id))
-    way = last.media[0 if upward else 1]
-    if way is None or App(last.app) not in SAYS_END:
-        return False
-    return last.packets[0 if upward else 1] * NS_PER_S >= DROP_LEAST_RATE * (way[1] - way[0])
+_MARKED: dict[int, EndedBy] = {
+    EndMark.TERMINATE: EndedBy.TERMINATE,
+    EndMark.GOODBYE: EndedBy.BYE,
+    EndMark.RELEASE: EndedBy.RELEASE,
+}
+
+
+def outcomes_of_media(calls: EndedCalls, is_silence: Any) -> list[Verdict]:
+    """Return the outcomes of calls with media.
+
+    Parameters
+    ----------
+    is_silence : bool[calls]: whether nothing but silence ended them
+    """
+    first, last = calls.first_ns, calls.last_ns
+    has_media = first <= last
+    talk_first, talk_last = calls.talk_ns
+    is_answered = has_media.all(axis=1) & (talk_last - talk_first >= TALK_LEAST_NS)
+    alone_ns = last[:, 0] - last[:, 1]
+    may_be_dropped = is_answered & is_silence & (np.abs(alone_ns) >= DROP_NS)
+    is_dropped = may_be_dropped & _goes_on_alone(calls.legs, calls.of, np.where(alone_ns > 0, 0, 1))
+    is_long = (last - first >= ONE_WAY_LEAST_NS) & has_media
+    only_up, only_down = is_long[:, 0] & ~has_media[:, 1], is_long[:, 1] & ~has_media[:, 0]
+    numbers = np.select(
+        [is_dropped, is_answered, only_up, only_down], [_DROPPED, _ANSWERED, _UP_ONLY, _DOWN_ONLY], _LITTLE
+    )
+    return [_OF_MEDIA[number] for number in numbers.tolist()]
+
+
+def _goes_on_alone(legs: Any, of: Runs, way: Any) -> Any:
+    """Return bool[calls]: whether the last leg kept up the rate of media this way, in a call that would say its end.
+
+    Parameters
+    ----------
+    way : int64[calls], 0 for up
+    """
+    order = np.lexsort((legs["flow_id"], legs["last_ns"], of.owner))
+    last = legs[order[of.begins + of.counts - 1]]
+    each = np.arange(len(last))
+    first_ns, last_ns, packets = (last[name][each, way] for name in ("media_first_ns", "media_last_ns", "packets"))
+    # Without media this way the first comes after the last (NEVER), whose difference may not be taken.
+    has_media = first_ns <= last_ns
+    length_ns = np.where(has_media, last_ns, 0) - np.where(has_media, first_ns, 0)
+    return has_media & _SAYS_END[last["app"]] & (packets * NS_PER_S >= DROP_LEAST_RATE * length_ns)
 
 
 def outcome_of_dialog(dialog: Dialog, *, both_ways: bool, cut_end: bool) -> Verdict:

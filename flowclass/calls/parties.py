@@ -1,66 +1,84 @@
-"""Host module: whose call it is: its client, which of its legs are to be counted, which application carried it."""
+"""Host module: whose calls they are: their clients, which of their legs are to be counted, which application it was."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import Any
 
-from flowclass.calls.figures import PATH_PACKETS
-from flowclass.calls.leg import Leg
+import numpy as np
+
+from flowclass.calls.columns import Runs, begins_of_runs
+
+#: Packets a flow must have carried to count for the call's path: ICE tries many, one is used.
+PATH_PACKETS = 10
 
 
-def near_end(legs: Sequence[Leg]) -> list[Leg]:
-    """Return the legs of one end, where both ends of a relayed call are on this side of the probe.
+def is_near_end(legs: Any, of: Runs, media: Any, leg_of: Any) -> Any:
+    """Return bool[n]: which legs are of one end, where both ends of a relayed call are on this side of the probe.
 
     The other end's leg carries the same sources the other way round; counting it too would double the call.
+
+    Parameters
+    ----------
+    legs, of : LEG[n], and whose they are
+    media, leg_of : MEDIA[k], and int64[k] which leg each is of
     """
-    if len(legs) == 1:
-        return [*legs]
-    kept: list[Leg] = []
+    is_near = np.ones(len(legs), bool)
+    is_heavy = media["packets"] >= PATH_PACKETS
+    media, leg_of = media[is_heavy], leg_of[is_heavy]
+    is_upward = media["direction"] == legs["up"][leg_of]
+    source = of.owner[leg_of] << 32 | media["ssrc"]
+    both = np.intersect1d(source[is_upward], source[~is_upward])
+    for call in np.unique(both >> 32).tolist():
+        _leave_far_end(legs, of.slices[call], media["ssrc"], leg_of, is_upward, is_near)
+    return is_near
+
+
+def _leave_far_end(legs: Any, mine: slice, ssrc: Any, leg_of: Any, is_upward: Any, is_near: Any) -> None:
+    """Take the legs of the other end of one call out of ``is_near``."""
     sources: dict[int, bool] = {}
-    for leg in legs:
-        ways = {one.ssrc: one.direction == leg.up for one in leg.sources if one.packets >= PATH_PACKETS}
-        turned = [sources[ssrc] != upward for ssrc, upward in ways.items() if ssrc in sources]
-        if kept and turned and all(turned) and leg.relayed and leg.client != kept[0].peer:
+    for place in range(mine.start, mine.stop):
+        leg, some = legs[place], leg_of == place
+        ways = dict(zip(ssrc[some].tolist(), is_upward[some].tolist(), strict=True))
+        turned = [sources[one] != upward for one, upward in ways.items() if one in sources]
+        if (
+            place > mine.start
+            and turned
+            and all(turned)
+            and leg["relayed"] == 1
+            and not _is_peer(legs[mine.start], leg)
+        ):
+            is_near[place] = False
             continue
-        kept.append(leg)
         sources.update(ways)
-    return kept
 
 
-def sources_of(legs: Sequence[Leg]) -> set[int]:
-    """Return the SSRCs of the call's RTP: a source that moves from the relay to the peer counts as one."""
-    packets: dict[int, int] = {}
-    for leg in legs:
-        for one in leg.sources:
-            packets[one.ssrc] = packets.get(one.ssrc, 0) + one.packets
-    return {source for source, count in packets.items() if count >= PATH_PACKETS}
+def _is_peer(leg: Any, other: Any) -> bool:
+    """Whether the client of another leg is the peer of one."""
+    return bool(leg["peer_hi"] == other["client_hi"] and leg["peer_lo"] == other["client_lo"])
 
 
-def carries(leg: Leg, sources: set[int]) -> bool:
-    """Whether a leg carried RTP of one of these sources, and not its reports alone."""
-    return any(one.packets and one.ssrc in sources for one in leg.sources)
+def client_legs(legs: Any, of: Runs) -> Any:
+    """Return int64[calls]: the leg that shows the client: the first over a relay, else the first to begin."""
+    relayed = of.first(legs["relayed"] == 1)
+    return np.where(relayed < len(legs), relayed, of.begins)
 
 
-def client_of(legs: Sequence[Leg]) -> str:
-    """Return the client of a call: of its relay legs, which show it, and else of the leg that began first."""
-    for leg in legs:
-        if leg.relayed:
-            return leg.client
-    return legs[0].client
+def is_towards(legs: Any, client_hi: Any, client_lo: Any) -> Any:
+    """Return bool[n]: whose up is the call's: not those whose other end is the call's client."""
+    is_client = (legs["client_hi"] == client_hi) & (legs["client_lo"] == client_lo)
+    return is_client | (legs["peer_hi"] != client_hi) | (legs["peer_lo"] != client_lo)
 
 
-def is_towards(leg: Leg, client: str) -> bool:
-    """Whether a leg's up is the call's: not when its other end is the call's client."""
-    return leg.client == client or leg.peer != client
-
-
-def named(legs: Sequence[Leg]) -> tuple[int, float]:
-    """Return the application with most packets, and the confidence of its largest flow."""
-    if len(legs) == 1:
-        return legs[0].app, legs[0].confidence
-    packets: dict[int, int] = {}
-    for leg in legs:
-        packets[leg.app] = packets.get(leg.app, 0) + sum(leg.packets)
-    app = min(packets, key=lambda app: (-packets[app], app))
-    largest = max((leg for leg in legs if leg.app == app), key=lambda leg: (sum(leg.packets), leg.flow_id))
-    return app, largest.confidence
+def named(legs: Any, of: Runs) -> tuple[Any, Any]:
+    """Return the application with most packets of each call, and the confidence of its largest flow."""
+    packets, app = legs["packets"].sum(axis=1), legs["app"].astype(np.int64)
+    order = np.lexsort((app, of.owner))
+    begins = begins_of_runs(of.owner[order], app[order])
+    total = np.add.reduceat(packets[order], begins)
+    call, candidate = of.owner[order][begins], app[order][begins]
+    best = np.lexsort((candidate, -total, call))
+    chosen = candidate[best][begins_of_runs(call[best])]
+    is_chosen = app == chosen[of.owner]
+    largest = np.lexsort((legs["flow_id"], packets, is_chosen, of.owner))
+    # The last of each call.
+    return chosen, legs["confidence"][largest[of.begins + of.counts - 1]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -16,32 +16,16 @@ MIRRORED = 0.02
 MS_PER_S = 1000.0
 DEFAULTS = QualitySettings()
 MOS_DIGITS = 2
-WAYS = (UP, DOWN)
-
-
-class Quality(NamedTuple):
-    """Quality of a call, up to the probe.
-
-    Attributes
-    ----------
-    loss_up, loss_down : share of audio packets lost on the way from and to the client, 0 to 1
-    jitter_up, jitter_down : mean interarrival jitter of audio in s
-    far_loss_up, far_loss_down : share lost on the whole way, as the receiver of the audio reports in plain RTCP
-    mos_low, mos_high : MOS of the worse direction, by gloomy and by hopeful assumptions
-    mos_basis : the band and the assumptions that the two rest on, empty where there is no MOS
-    note : why there is no MOS, empty where there is one
-    """
-
-    loss_up: float | None = None
-    loss_down: float | None = None
-    jitter_up: float | None = None
-    jitter_down: float | None = None
-    far_loss_up: float | None = None
-    far_loss_down: float | None = None
-    mos_low: float | None = None
-    mos_high: float | None = None
-    mos_basis: str = ""
-    note: str = ""
+WAYS = ((UP, "up"), (DOWN, "down"))
+#: Quality of a call that had no media.
+NO_QUALITY: dict[str, Any] = {
+    **dict.fromkeys(f"{figure}_{way}" for figure in ("loss", "jitter", "far_loss") for _, way in WAYS),
+    "mos_low": None,
+    "mos_high": None,
+    "mos_basis": "",
+    "quality_note": "no media",
+    "quality_valid": False,
+}
 
 
 def main_audio(streams: Streams, calls: int) -> Any:
@@ -53,8 +37,10 @@ def main_audio(streams: Streams, calls: int) -> Any:
     return found
 
 
-def qualities(streams: Streams, dropped: Any, snapped: Any, settings: QualitySettings = DEFAULTS) -> list[Quality]:
-    """Return the quality of calls from their streams.
+def qualities(
+    streams: Streams, dropped: Any, snapped: Any, settings: QualitySettings = DEFAULTS
+) -> dict[str, list[Any]]:
+    """Return the columns of the quality of calls, up to the probe, from their streams.
 
     Parameters
     ----------
@@ -68,14 +54,21 @@ def qualities(streams: Streams, dropped: Any, snapped: Any, settings: QualitySet
     worst = main[np.arange(len(main)), low.argmin(axis=1)]
     clocks = _of(streams.clock_hz, worst, 0).tolist()
     words = {clock: settings.in_words(clock) for clock in set(clocks)}
-    ratings = [known(rounded(np.where(notes == "", side.min(axis=1), np.nan), MOS_DIGITS)) for side in (low, high)]
-    figures = [
-        known(rounded(_of(column, main[:, way], np.nan)))
-        for column in (streams.loss, streams.jitter_s, streams.far_loss)
-        for way in WAYS
-    ]
-    bases = ["" if note else words[clock] for note, clock in zip(notes, clocks, strict=True)]
-    return list(map(Quality, *figures, *ratings, bases, notes.tolist()))
+    measured = (("loss", streams.loss), ("jitter", streams.jitter_s), ("far_loss", streams.far_loss))
+    return {
+        **{
+            f"{figure}_{word}": known(rounded(_of(column, main[:, way], np.nan)))
+            for figure, column in measured
+            for way, word in WAYS
+        },
+        **{
+            name: known(rounded(np.where(notes == "", side.min(axis=1), np.nan), MOS_DIGITS))
+            for name, side in (("mos_low", low), ("mos_high", high))
+        },
+        "mos_basis": ["" if note else words[clock] for note, clock in zip(notes, clocks, strict=True)],
+        "quality_note": notes.tolist(),
+        "quality_valid": (notes == "").tolist(),
+    }
 
 
 def _of(column: Any, places: Any, otherwise: Any) -> Any:

@@ -5,7 +5,7 @@ The dataclass is the record's one declaration: every sink, the JSON Schema and t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from dataclasses import Field, dataclass, field, fields
 from enum import StrEnum
 from operator import attrgetter
@@ -259,12 +259,6 @@ VALUES: Callable[[Call], tuple[Any, ...]] = attrgetter(*COLUMN_NAMES)
 def as_dict(call: Call) -> dict[str, Any]:
     """Return a record as its columns by name."""
     return dict(zip(COLUMN_NAMES, VALUES(call), strict=True))
-
-
-def calls_of(columns: Mapping[str, Iterable[Any]]) -> list[Call]:
-    """Return the records with these columns by name."""
-    # By place: for each record Python would look 54 names up one by one.
-    return list(map(Call, *(columns[name] for name in COLUMN_NAMES)))
 
 
 def json_schema() -> dict[str, Any]:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flowclass.calls.emodel import QualitySettings
-from flowclass.calls.leg import Span
 
 
 def _no_name(_: int) -> None:
@@ -41,7 +40,9 @@ class Scene:
         if not self.both_ways:
             self.both_ways = bool((flows["packets"].min(axis=1) > 0).any())
 
-    def cuts(self, when: Span, end_ns: int | None, slack_ns: int) -> tuple[bool, bool]:
-        """Return whether the capture began after, or ended before, what lasted for ``when``."""
-        begins = self.first_ns is not None and when[0] - self.first_ns < slack_ns
-        return begins, end_ns is not None and end_ns - when[1] < slack_ns
+    def cuts(self, when: tuple[Any, Any], end_ns: int | None, slack_ns: int) -> tuple[Any, Any]:
+        """Return whether the capture began after, or ended before, what lasted for ``when``: a span, or columns."""
+        # Without a begin, or an end, nothing is near it.
+        first_ns = when[0] - slack_ns if self.first_ns is None else self.first_ns
+        last_ns = when[1] + slack_ns if end_ns is None else end_ns
+        return when[0] - first_ns < slack_ns, last_ns - when[1] < slack_ns

@@ -7,11 +7,10 @@ summed up a socket at a time and their number is bounded.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from flowclass.calls.leg import ONE_SOCKET, Host, Leg
-from flowclass.calls.source import Source
-from flowclass.calls.ties import Tie
+from flowclass.calls.leg import ONE_SOCKET
+from flowclass.calls.ties import Host, Tie
 from flowclass.record.verdict import App
 
 NS_PER_S = 1_000_000_000
@@ -33,42 +32,48 @@ class Signalling:
 
     Attributes
     ----------
-    host, ties, client : as `Leg` has them
+    host, ties : as `Leg` has them
+    socket : the tie that is the client's socket, None for other than UDP
+    ids : those of its ties that are ids of the call
     first_ns, last_ns : first and last packet
     flow_ids : of its flows, earliest first, MAX_FLOWS at most
     servers : for the flow of each relay or server that was asked, whether it ever answered; MAX_SERVERS at most
     peers : flows to a peer that carried an id of the call: somebody at the other end has been reached by signalling
     requests : packets from the client
     apps : flows that evidence names, by application
-    end, cost, reasons : as `Leg` has them, of all its flows
-    reports : what RTCP said of the call's sources, with the flow's direction away from the client
+    end : latest EndMark that carries furthest, and when it was seen in ns
+    cost : network cost plus 1 of the client and of the other end, 0 for none
+    reasons : bit set of the evidence seen, the words of FLOW one after another
+    reports : what RTCP said of the call's sources as MEDIA rows, with the flow's direction away from the client
     network : number of the client's network, 0 for other
     is_used : whether a call with media has taken it
     """
 
     host: Host
-    client: str
     first_ns: int
     last_ns: int
-    ties: set[Tie] = field(default_factory=set)
-    flow_ids: list[tuple[int, int]] = field(default_factory=list)
-    servers: dict[int, bool] = field(default_factory=dict)
-    peers: int = 0
-    requests: int = 0
-    candidates: int = 0
-    confidence: float = 0.0
-    apps: dict[int, int] = field(default_factory=dict)
-    end: tuple[int, int] = (0, 0)
-    cost: tuple[int, int] = (0, 0)
-    network: int = 0
-    reasons: int = 0
-    reports: list[tuple[Source, int]] = field(default_factory=list)
+    socket: Tie | None
+    ties: set[Tie]
+    ids: tuple[Tie, ...]
+    flow_ids: list[tuple[int, int]]
+    servers: dict[int, bool]
+    peers: int
+    requests: int
+    candidates: int
+    confidence: float
+    apps: dict[int, int]
+    end: tuple[int, int]
+    cost: tuple[int, int]
+    network: int
+    reasons: int
+    reports: list[tuple[bytes, int]]
     is_used: bool = False
 
     def absorb(self, other: Signalling) -> None:
         """Take all of another of the same socket."""
         self.first_ns, self.last_ns = min(self.first_ns, other.first_ns), max(self.last_ns, other.last_ns)
         self.ties |= other.ties
+        self.ids = tuple(dict.fromkeys(self.ids + other.ids))
         self.flow_ids = sorted({*self.flow_ids, *other.flow_ids})[:MAX_FLOWS]
         for flow, has_answered in other.servers.items():
             if flow in self.servers or len(self.servers) < MAX_SERVERS:
@@ -97,38 +102,10 @@ class Signalling:
             return len(self.servers) > 1
         return bool(self.apps.keys() & (ONE_SOCKET - {App.TELEGRAM}))
 
-    @property
-    def ids(self) -> set[Tie]:
-        """Its ids of the call."""
-        return {tie for tie in self.ties if tie[0] == "id"}
-
 
 def is_near(one: Signalling, other: Signalling) -> bool:
     """Whether two are within SOCKET_GAP_NS of each other."""
     return one.first_ns <= other.last_ns + SOCKET_GAP_NS and other.first_ns <= one.last_ns + SOCKET_GAP_NS
-
-
-def signalling_of(leg: Leg) -> Signalling:
-    """Return a flow without media as what it adds to its socket."""
-    return Signalling(
-        host=leg.host,
-        client=leg.client,
-        first_ns=leg.first_ns,
-        last_ns=leg.last_ns,
-        ties=set(leg.ties),
-        flow_ids=[(leg.first_ns, leg.flow_id)],
-        servers={leg.flow_id: leg.packets[1] > 0} if leg.relayed and leg.packets[0] else {},
-        peers=int(leg.relayed is False and bool(leg.ids)),
-        requests=leg.packets[0],
-        candidates=leg.candidates,
-        confidence=leg.confidence,
-        apps={leg.app: 1} if leg.is_evident else {},
-        end=leg.end,
-        cost=leg.cost,
-        network=leg.network,
-        reasons=leg.reasons,
-        reports=[(one, leg.up) for one in leg.sources if not one.packets] if leg.sources else [],
-    )
 
 
 class SignallingStore:
@@ -148,17 +125,14 @@ class SignallingStore:
     def __len__(self) -> int:
         return self._count
 
-    def add(self, leg: Leg) -> None:
+    def add(self, fresh: Signalling) -> None:
         """Take a flow without media."""
-        fresh = signalling_of(leg)
-        waiting = self._by_host.setdefault(leg.host, [])
-        # Of the ties those of its sockets come first, if it has any.
-        socket = leg.ties[0] if leg.ties and leg.ties[0][0] == "socket" else None
-        near = [one for one in waiting if socket in one.ties and is_near(one, fresh)]
+        waiting = self._by_host.setdefault(fresh.host, [])
+        near = [one for one in waiting if fresh.socket in one.ties and is_near(one, fresh)]
         if not near and self._count >= MAX_WAITING:
             self.shed += 1
             if not waiting:
-                del self._by_host[leg.host]
+                del self._by_host[fresh.host]
             return
         for one in near:
             fresh.absorb(one)
@@ -167,7 +141,7 @@ class SignallingStore:
         waiting.append(fresh)
         self._count += 1
         for tie in fresh.ids:
-            self._hosts_of.setdefault(tie, set()).add(leg.host)
+            self._hosts_of.setdefault(tie, set()).add(fresh.host)
 
     def at(self, hosts: Iterable[Host], ties: Iterable[Tie]) -> list[Signalling]:
         """Return the signalling of some hosts, and of others that share an id with them or with ``ties``."""

@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from flowclass.flow.record import MEDIA
+
 #: Streams below this are probes (padding, bandwidth).
 LEAST_PACKETS = 10
 VIDEO_CLOCK_HZ = 90_000
@@ -21,9 +23,9 @@ class Source(NamedTuple):
 
     Attributes
     ----------
-    ssrc, direction, packets, first_ns, last_ns, offset : as MEDIA has them
+    ssrc, direction, packets, first_ns, last_ns : as MEDIA has them
     kind : number in KINDS, as far as this flow tells
-    row : the MEDIA row itself; what is only asked once the call is over is read from it (calls.streams)
+    row : the MEDIA row itself
     """
 
     ssrc: int
@@ -31,24 +33,19 @@ class Source(NamedTuple):
     packets: int
     first_ns: int
     last_ns: int
-    offset: int
     kind: int
     row: bytes
 
 
-_READ = ("ssrc", "direction", "packets", "first_ns", "last_ns", "offset")
+_READ = ("ssrc", "direction", "packets", "first_ns", "last_ns")
 
 
-def sources_by_flow(media: Any) -> dict[int, list[Source]]:
-    """Return the sources of MEDIA[k] by the row of their flow."""
+def sources_of(rows: bytes) -> list[Source]:
+    """Return the sources of MEDIA rows as bytes."""
+    media, size = np.frombuffer(rows, MEDIA), MEDIA.itemsize
     kinds = kinds_of(np.rint(media["clock_hz"]), media["packets"], media["rtp_elapsed"])
-    data, size = media.tobytes(), media.itemsize
-    rows = [data[at : at + size] for at in range(0, len(data), size)]
-    found: dict[int, list[Source]] = {}
-    sources = map(Source, *(media[name].tolist() for name in _READ), kinds.tolist(), rows)
-    for flow, source in zip(media["flow"].tolist(), sources, strict=True):
-        found.setdefault(flow, []).append(source)
-    return found
+    each = [rows[at : at + size] for at in range(0, len(rows), size)]
+    return list(map(Source, *(media[name].tolist() for name in _READ), kinds.tolist(), each))
 
 
 def kinds_of(clock_hz: Any, packets: Any, rtp_elapsed: Any) -> Any:

@@ -6,17 +6,14 @@ All streams of the calls that end together are worked out at once, a column each
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
-from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from flowclass.calls.columns import begins_of_runs, places_of_largest
-from flowclass.calls.source import SHARE, VIDEO, Source, kinds_of
-from flowclass.flow.record import MEDIA
+from flowclass.calls.source import SHARE, VIDEO, kinds_of
 
 NS_PER_S = 1_000_000_000
 #: Sequence numbers are 16 bits (RFC 3550 §5.1); a jump of more than this between two flows is a new start (§A.1).
@@ -27,16 +24,6 @@ LONG_NS, LONG_PACKETS = 2 * NS_PER_S, 20
 FRACTIONS = 256
 #: Ways of a stream, by number.
 UP, DOWN = 0, 1
-
-
-class Stream(NamedTuple):
-    """What a call's record says of a stream beside its figures."""
-
-    way: int
-    kind: int
-    is_long: bool
-    first_ns: int
-    last_ns: int
 
 
 @dataclass(frozen=True)
@@ -107,33 +94,22 @@ class Streams:
         bursts = np.maximum(1, np.minimum(self.bursts - self.reordered, self.lost))
         return np.maximum(1.0, self.lost / bursts * (1.0 - self.loss))
 
-    @property
-    def each(self) -> list[Stream]:
-        """Each of them."""
-        columns = (self.way, self.kind, self.is_long, self.first_ns, self.last_ns)
-        return list(map(Stream, *(column.tolist() for column in columns)))
-
-    def places(self, calls: int) -> list[slice]:
-        """Return where the streams of each of so many calls lie."""
-        ends = np.searchsorted(self.call, np.arange(calls + 1)).tolist()
-        return [slice(first, last) for first, last in pairwise(ends)]
+    def counts(self, calls: int) -> Any:
+        """Return int64[calls]: how many streams each of so many calls has."""
+        return np.bincount(self.call, minlength=calls)
 
 
-def merged(
-    sources: Sequence[Source], calls: Sequence[int], upward: Sequence[int], screens: Sequence[bool] | None = None
-) -> Streams:
+def merged(rows: Any, call: Any, upward: Any, is_screen: Any | None = None) -> Streams:
     """Return the streams of calls.
 
     Parameters
     ----------
-    sources : of their flows, the latest piece of each
-    calls : for each, the place of its call
-    upward : for each, the direction (0 or 1) that leads away from the client
-    screens : for each, whether its video is a shared screen; no for None
+    rows : MEDIA[k] of their flows, the latest piece of each
+    call : int64[k], the place of its call
+    upward : integers[k], the direction (0 or 1) that leads away from the client
+    is_screen : bool[k], whether its video is a shared screen; no for None
     """
-    rows = np.frombuffer(b"".join([source.row for source in sources]), MEDIA)
-    call = np.array(calls, np.int64)
-    way = (rows["direction"] != np.array(upward, np.int64)).astype(np.int64)
+    way = (rows["direction"] != upward).astype(np.int64)
     # A call's place, an SSRC and a way in one number.
     key = call << 33 | rows["ssrc"].astype(np.int64) << 1 | way
     carried = np.flatnonzero(rows["packets"])
@@ -144,10 +120,9 @@ def merged(
     told = np.flatnonzero(rows["packets"] == 0)
     columns = parts.columns() | _reported(rows[told], key[told], found, parts.clock_hz)
     columns |= {"call": found >> 33, "way": found & 1, "ssrc": found >> 1 & 0xFFFFFFFF}
-    if screens is not None:
+    if is_screen is not None:
         # Whether a source is a screen is said for all of its flows.
-        is_screen = np.array(screens, bool)[seen]
-        columns["kind"] = np.where(is_screen & (columns["kind"] == VIDEO), SHARE, columns["kind"])
+        columns["kind"] = np.where(is_screen[seen] & (columns["kind"] == VIDEO), SHARE, columns["kind"])
     # The first to begin first; of those that begin at once with one number, the one that was told of first.
     order = np.lexsort((seen, columns["ssrc"], columns["first_ns"], columns["call"]))
     return Streams(**{column.name: columns[column.name][order] for column in fields(Streams)})

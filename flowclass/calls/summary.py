@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
 
-from flowclass.calls.record import Call, Outcome
+from flowclass.calls.batch import Calls
+from flowclass.calls.record import Outcome
 
 HEADINGS = ("application", "calls", "answered", "minutes", "loss up", "loss down", "MOS up to the probe")
 SECONDS_PER_MINUTE = 60
+_READ = ("app", "outcome", "talk_s", "mos_low", "mos_high", "mos_basis", "loss_up", "loss_down")
 
 
 class CallSummary:
@@ -22,18 +23,21 @@ class CallSummary:
         self._bases: set[str] = set()
         self._losses: dict[str, tuple[list[float], list[float]]] = defaultdict(lambda: ([], []))
 
-    def add(self, calls: Iterable[Call]) -> None:
+    def add(self, calls: Calls) -> None:
         """Count calls."""
-        for call in calls:
-            self._calls[call.app] += 1
-            self._answered[call.app] += call.outcome == Outcome.ANSWERED
-            self._talk_s[call.app] += call.talk_s
-            if call.mos_low is not None and call.mos_high is not None:
-                self._ratings[call.app].append((call.mos_low, call.mos_high))
-                self._bases.add(call.mos_basis)
-            for losses, loss in zip(self._losses[call.app], (call.loss_up, call.loss_down), strict=True):
+        if not calls:
+            return
+        columns = [calls.columns[name] for name in _READ]
+        for app, outcome, talk_s, low, high, basis, *losses in zip(*columns, strict=True):
+            self._calls[app] += 1
+            self._answered[app] += outcome == Outcome.ANSWERED
+            self._talk_s[app] += talk_s
+            if low is not None and high is not None:
+                self._ratings[app].append((low, high))
+                self._bases.add(basis)
+            for column, loss in zip(self._losses[app], losses, strict=True):
                 if loss is not None:
-                    losses.append(loss)
+                    column.append(loss)
 
     def lines(self) -> list[str]:
         """Return a table as aligned lines, most minutes first; loss and MOS are medians over calls.

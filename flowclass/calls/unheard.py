@@ -7,13 +7,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from flowclass.calls.dialog import Dialog
-from flowclass.calls.figures import NO_PAUSES, NO_ROUND_TRIPS, figures
+from flowclass.calls.ends import address, text_of
+from flowclass.calls.figures import NOTHING_MEASURED
 from flowclass.calls.leg import Span
 from flowclass.calls.outcome import Verdict, ended_by, outcome_of_attempt, outcome_of_dialog
-from flowclass.calls.quality import Quality
+from flowclass.calls.quality import NO_QUALITY
 from flowclass.calls.record import MAX_FLOWS, SCHEMA_VERSION, Call, EndedBy
 from flowclass.calls.scene import Scene
 from flowclass.calls.signalling import Signalling
+from flowclass.calls.ties import ADDRESS
 from flowclass.calls.traits import NO_ACCESS, access_network, app_names, evidence
 from flowclass.record.verdict import APP_NAMES, App
 
@@ -21,7 +23,6 @@ NS_PER_S = 1_000_000_000
 #: Messages this close to the first or last packet of the capture were cut off there: WhatsApp pings a relay every 3 s
 #: (FACTS §1.3).
 CUT_ATTEMPT_NS = 5 * NS_PER_S
-NO_MEDIA = Quality(note="no media")
 
 
 def attempt_record(units: Sequence[Signalling], scene: Scene, end_ns: int | None) -> Call:
@@ -37,7 +38,7 @@ def attempt_record(units: Sequence[Signalling], scene: Scene, end_ns: int | None
         candidates |= one.candidates
     app = min(apps, key=lambda app: (-apps[app], app))
     flows = sorted({flow for one in units for flow in one.flow_ids})
-    speaks = min((one for one in units if one.apps), key=lambda one: (one.first_ns, one.client))
+    speaks = min((one for one in units if one.apps), key=lambda one: (one.first_ns, text_of(one.host[ADDRESS])))
     return _without_media(
         scene,
         (first, last),
@@ -47,7 +48,7 @@ def attempt_record(units: Sequence[Signalling], scene: Scene, end_ns: int | None
         call_id=f"{flows[0][1]:016x}",
         app=APP_NAMES[app],
         candidates=app_names(candidates),
-        client=speaks.client,
+        client=text_of(speaks.host[ADDRESS]),
         network=scene.network_name(speaks.network),
         ring_s=None if cut_start else round((last - first) / NS_PER_S, 6),
         access_hint=access_network(max(one.cost[0] for one in units)),
@@ -77,7 +78,7 @@ def dialog_record(dialog: Dialog, scene: Scene, end_ns: int | None) -> Call:
         call_id=f"{flows[0] ^ dialog.number:016x}",
         app=APP_NAMES[App.SIP],
         candidates=[APP_NAMES[App.SIP]],
-        client=dialog.caller,
+        client=str(address(*dialog.caller)),
         network=scene.network_name(0),
         ring_s=round((until - dialog.ringing_ns) / NS_PER_S, 6) if dialog.ringing_ns else None,
         access_hint=NO_ACCESS,
@@ -116,7 +117,8 @@ def _without_media(
         bytes_down=0,
         bytes_relay=None,
         bytes_p2p=None,
-        **{name: column[0] for name, column in figures([NO_MEDIA], [NO_ROUND_TRIPS], [NO_PAUSES]).items()},
+        **NO_QUALITY,
+        **NOTHING_MEASURED,
         streams=[],
         **values,
     )

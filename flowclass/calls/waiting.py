@@ -7,10 +7,11 @@ from collections.abc import Iterator
 
 from flowclass.calls.attempt import clusters_of, is_attempt
 from flowclass.calls.joining import CallIndex
-from flowclass.calls.leg import Host, Leg, Span
+from flowclass.calls.leg import NS_PER_S, Span
 from flowclass.calls.live import LINGER_NS, LiveFlows
-from flowclass.calls.opencall import JOIN_GAP_NS, NS_PER_S, OpenCall, overlap
+from flowclass.calls.opencall import JOIN_GAP_NS, OpenCall, overlap
 from flowclass.calls.signalling import Signalling, SignallingStore
+from flowclass.calls.ties import ADDRESS, Host
 
 #: Set-up comes this long before media at most: the apps ring for a minute, and relays are asked before.
 SETUP_NS = 75 * NS_PER_S
@@ -28,9 +29,9 @@ class Waiting:
         """Flows that were forgotten for want of room."""
         return self._store.shed
 
-    def add(self, leg: Leg) -> None:
+    def add(self, one: Signalling) -> None:
         """Take a flow without media."""
-        self._store.add(leg)
+        self._store.add(one)
 
     def clusters(self, *, fresh: bool = False) -> Iterator[list[Signalling]]:
         """Yield what belongs together, if ``fresh`` only where a call has not taken all of it."""
@@ -53,7 +54,7 @@ class Waiting:
             near = [one for one in near if one not in tied]
             call.tied += tied
             for one in tied:
-                ties |= one.ids
+                ties.update(one.ids)
                 hosts.add(one.host)
         beside: list[Signalling] = []
         if not call.is_one_socket:
@@ -100,9 +101,9 @@ class Waiting:
         return any(overlap(media, when) >= -JOIN_GAP_NS for media in spans)
 
     @property
-    def given_addresses(self) -> set[str]:
-        """Addresses of clients whose calls have been given out."""
-        return {host[1] for host in self._given}
+    def given_addresses(self) -> set[bytes]:
+        """Addresses of clients whose calls have been given out, as in their hosts."""
+        return {host[ADDRESS] for host in self._given}
 
     def forget(self, limit: int, now_ns: int, live: LiveFlows | None) -> None:
         """Forget what was over at ``limit``, or of whose time nothing is left to be told at ``now_ns``."""

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from flowclass.errors import CaptureError
 
 if TYPE_CHECKING:
+    from flowclass.calls.batch import Calls
     from flowclass.calls.emodel import QualitySettings
-    from flowclass.calls.record import Call
     from flowclass.flow.state import MeterSettings
     from flowclass.model.bundle import ModelBundle
     from flowclass.pipeline import CallTaker, Result
@@ -87,7 +87,7 @@ def run(arguments: argparse.Namespace) -> int:
             closing.callback(call_file.close)
             calls = CallSummary()
 
-            def on_calls(ended: list[Call]) -> None:
+            def on_calls(ended: Calls) -> None:
                 call_file.write(ended)
                 calls.add(ended)
 

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from itertools import islice
 from typing import Any
 
 import numpy as np
 
 from flowclass.calls.active import clients_of
 from flowclass.calls.assembler import Assembler
-from flowclass.calls.record import Call
+from flowclass.calls.batch import Calls
 from flowclass.daemon.batch import Batch
 from flowclass.daemon.outlet import Outlet
 from flowclass.daemon.settings import OUTPUTS, ServiceSettings
 from flowclass.journal import Log
 from flowclass.metrics.calls import CallTotals
-from flowclass.pipeline import CALLS_AT_ONCE, CALLS_SWEEP_NS, NS_PER_S
+from flowclass.pipeline import CALLS_SWEEP_NS, NS_PER_S
 from flowclass.privacy.policy import RecordPolicy
 from flowclass.sinks.callfile import CallFile
 from flowclass.sinks.ipfix import IpfixSink
@@ -41,7 +40,7 @@ class Link:
         self._dropped: dict[int, int] = {}
         self._swept_ns = self._last_ns = 0
 
-    def take(self, number: int, batch: Batch) -> list[Call]:
+    def take(self, number: int, batch: Batch) -> Calls:
         """Take a batch of one worker; return the calls that are over by it."""
         if batch.first_ns:
             first = self.calls.first_ns
@@ -53,12 +52,12 @@ class Link:
         self.calls.both_ways |= bool(batch.both_ways)
         self.calls.add(batch.flows, batch.verdicts, batch.media, batch.events)
         if not batch.is_snapshot:
-            return []
+            return Calls()
         self._live[number] = batch.live, batch.now_ns
         # What a worker that lags behind has not told yet may still belong to a call.
         now_ns = min(told_ns for _, told_ns in self._live.values())
         if 0 <= now_ns - self._swept_ns < CALLS_SWEEP_NS:
-            return []
+            return Calls()
         self._swept_ns = now_ns
         live = np.concatenate([rows for rows, _ in self._live.values()])
         return self.calls.sweep(now_ns, (live, live))
@@ -67,7 +66,7 @@ class Link:
         """Wait for no flow of this worker: it has died, and they with it."""
         self._live.pop(number, None)
 
-    def drain(self) -> Iterator[Call]:
+    def drain(self) -> Iterator[Calls]:
         """Yield all calls: the capture is over."""
         return self.calls.drain(self._last_ns)
 
@@ -98,7 +97,7 @@ class Records:
         """Return an outlet that works; the metrics call the second of a kind ``flows-2``."""
         outlet = Outlet(pattern, begin, what if number == 1 else f"{what}-{number}", self._log)
         nothing = Batch()
-        outlet.start(*((nothing.flows, nothing.verdicts, "") if what != CALLS else ([],)))
+        outlet.start(*((nothing.flows, nothing.verdicts, "") if what != CALLS else (Calls(),)))
         return outlet
 
     def _open_flows(self, name: str) -> Any:
@@ -148,13 +147,12 @@ class Records:
     def close(self) -> None:
         """End all calls, write what waits, and finish the files."""
         for link in self.links.values():
-            calls = link.drain()
-            while some := list(islice(calls, CALLS_AT_ONCE)):
-                self._give(some)
+            for calls in link.drain():
+                self._give(calls)
         for outlet in self.outlets:
             outlet.close()
 
-    def _give(self, calls: list[Call]) -> None:
+    def _give(self, calls: Calls) -> None:
         if not calls:
             return
         self._totals.add(calls)

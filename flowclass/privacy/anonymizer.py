@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from flowclass.calls.record import Call
+from flowclass.calls.batch import Calls
 from flowclass.errors import UsageError
 from flowclass.privacy.cryptopan import KEY_BYTES, CryptoPan, _aes
 from flowclass.record.packet import IPV4_MAPPED
@@ -92,17 +92,16 @@ class Anonymizer:
         hidden = (int(hi[0]) << 64 | int(lo[0])) >> (128 - bits)
         return str(type(address)(hidden))
 
-    def hide_calls(self, calls: Iterable[Call]) -> list[Call]:
+    def hide_calls(self, calls: Calls) -> Calls:
         """Return calls with their addresses and the identifiers of their flows hidden."""
-        return [
-            replace(
-                call,
-                client=self.hide_address(call.client),
-                call_id=self._hide_texts([call.call_id])[0],
-                flows=self._hide_texts(call.flows),
-            )
-            for call in calls
-        ]
+        if not calls:
+            return calls
+        hidden: dict[str, Sequence[str] | Sequence[list[str]]] = {
+            "client": [self.hide_address(client) for client in calls.columns["client"]],
+            "call_id": self._hide_texts(calls.columns["call_id"]),
+            "flows": list(map(self._hide_texts, calls.columns["flows"])),
+        }
+        return replace(calls, columns={**calls.columns, **hidden})
 
     def _hide_texts(self, ids: Sequence[str]) -> list[str]:
         """Return identifiers as records write them, encrypted."""

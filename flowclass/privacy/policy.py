@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from flowclass.calls.record import Call
+from flowclass.calls.batch import Calls
 from flowclass.networks.enrichment import Enrichment, EnrichmentSettings
 from flowclass.networks.prefixfile import Network
 from flowclass.privacy.anonymizer import Anonymizer
@@ -97,6 +97,6 @@ class RecordPolicy:
         if self._anonymizer is not None and len(flows):
             self._anonymizer.hide(flows)
 
-    def calls(self, calls: list[Call]) -> list[Call]:
+    def calls(self, calls: Calls) -> Calls:
         """Return calls as they may be written."""
         return calls if self._anonymizer is None else self._anonymizer.hide_calls(calls)

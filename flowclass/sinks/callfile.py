@@ -8,7 +8,8 @@ from functools import lru_cache
 from itertools import islice
 from typing import Any
 
-from flowclass.calls.record import CALL_COLUMNS, COLUMN_NAMES, VALUES, Call, StreamRecord, as_dict
+from flowclass.calls.batch import STREAMS, Calls
+from flowclass.calls.record import CALL_COLUMNS, COLUMN_NAMES, Call, as_dict
 from flowclass.sinks.arrow import require_pyarrow
 from flowclass.sinks.csv import QUOTED_MARKS, quoted
 from flowclass.sinks.sink import Output, format_of
@@ -18,10 +19,7 @@ LIST_MARK = ";"
 
 
 class CallFile:
-    """A file of call records: JSON Lines, CSV or Parquet by its ending, or standard output.
-
-    Calls are few, so the format's library does the writing.
-    """
+    """A file of call records: JSON Lines, CSV or Parquet by its ending, or standard output; a column at a time."""
 
     def __init__(self, path: str) -> None:
         self._format = format_of(path, None)
@@ -30,11 +28,10 @@ class CallFile:
         if self._format == "csv":
             self._output.write((",".join(COLUMN_NAMES) + "\n").encode())
 
-    def write(self, calls: Iterable[Call]) -> None:
+    def write(self, calls: Calls) -> None:
         """Write records."""
-        calls = list(calls)
         if self._format == "jsonl":
-            self._output.write("".join(json.dumps(as_dict(call)) + "\n" for call in calls).encode())
+            self._output.write(_json_lines(calls).encode())
         elif self._format == "csv":
             self._output.write(_csv_lines(calls).encode())
         else:
@@ -47,41 +44,68 @@ class CallFile:
         self._output.close()
 
 
-def _csv_lines(calls: Sequence[Call]) -> str:
+def _csv_lines(calls: Calls) -> str:
     """Return calls as lines of CSV: lists of words joined, lists of objects as JSON, nothing for None."""
-    columns = zip(*map(VALUES, calls), strict=True)
-    cells = [_cells(str(column.type), values) for column, values in zip(CALL_COLUMNS, columns, strict=False)]
-    return "".join([",".join(row) + "\n" for row in zip(*cells, strict=True)])
+    if not calls:
+        return ""
+    cells = [
+        _quoted(_json_streams(calls, ""))
+        if column.name == STREAMS
+        else _cells(str(column.type), calls.columns[column.name])
+        for column in CALL_COLUMNS
+    ]
+    return "\n".join([*map(",".join, zip(*cells, strict=True)), ""])
 
 
 def _cells(kind: str, values: Sequence[Any]) -> list[str]:
     """Return the fields of a column of a type."""
     match kind:
-        case "list[dict[str, Any]]":
-            return _quoted(_json_texts(values))
         case "list[str]":
-            return _quoted([LIST_MARK.join(value) for value in values])
+            return _quoted(list(map(LIST_MARK.join, values)))
         case "str" | "str | None":
             return _quoted(["" if value is None else value for value in values])
         case _:
-            return ["" if value is None else repr(value) for value in values]
+            return _numbers(values, "")
 
 
-def _json_texts(lists: Sequence[list[StreamRecord]]) -> list[str]:
-    """Return lists of streams as ``json.dumps`` has each, a key of all streams at a time; no streams are no text."""
-    every = [stream for streams in lists for stream in streams]
-    keys = list(every[0]) if every else []
-    columns = [_json_column([stream[key] for stream in every]) for key in keys]
-    form = "{" + ", ".join(f"{json.dumps(key)}: %s" for key in keys) + "}"
-    texts = map(form.__mod__, zip(*columns, strict=True))
-    return [f"[{', '.join(islice(texts, len(streams)))}]" if streams else "" for streams in lists]
+def _json_lines(calls: Calls) -> str:
+    """Return calls as ``json.dumps`` has each, a line each."""
+    if not calls:
+        return ""
+    columns = [
+        _json_streams(calls, "[]") if column.name == STREAMS else _json_column(calls.columns[column.name])
+        for column in CALL_COLUMNS
+    ]
+    return "".join(_json_objects(COLUMN_NAMES, columns, end="\n"))
+
+
+def _json_streams(calls: Calls, nothing: str) -> list[str]:
+    """Return the lists of streams of calls as ``json.dumps`` has each; those without streams are ``nothing``."""
+    texts = iter(_json_objects(tuple(calls.streams), [_json_column(values) for values in calls.streams.values()]))
+    return [f"[{', '.join(islice(texts, count))}]" if count else nothing for count in calls.counts]
+
+
+def _json_objects(names: Sequence[str], columns: Sequence[list[str]], end: str = "") -> Iterable[str]:
+    """Return objects of values that are JSON already."""
+    form = "{" + ", ".join(f"{json.dumps(name)}: %s" for name in names) + "}" + end
+    return map(form.__mod__, zip(*columns, strict=True))
 
 
 def _json_column(values: Sequence[Any]) -> list[str]:
-    """Return the texts of values of a key: words, or finite numbers and None."""
-    if isinstance(values[0], str):
-        return list(map(_json_word, values))
-    return ["null" if value is None else repr(value) for value in values]
+    """Return the texts of the values of a key: words, lists of words, truths, or finite numbers, and None."""
+    match next((value for value in values if value is not None), None):
+        case bool() | list():
+            return list(map(json.dumps, values))
+        case str():
+            return list(map(_json_word, values))
+        case _:
+            return _numbers(values, "null")
+
+
+def _numbers(values: Sequence[Any], nothing: str) -> list[str]:
+    """Return numbers and truths as Python writes them, and ``nothing`` for None."""
+    texts = list(map(repr, values))
+    return [nothing if text == "None" else text for text in texts] if None in values else texts
 
 
 #: Streams have the same few words.

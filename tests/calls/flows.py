@@ -91,8 +91,12 @@ def media_rows(
 
 def assemble(*flows: Rows, end_s: float = 10_000) -> list[Call]:
     """Return the calls of some flows of a capture that begins at 0."""
-    assembler = assembler_of(flows)
-    return list(assembler.drain(int(end_s * S)))
+    return drained(assembler_of(flows), end_s)
+
+
+def drained(assembler: Assembler, end_s: float) -> list[Call]:
+    """Return all calls at the end of the capture."""
+    return [call for calls in assembler.drain(int(end_s * S)) for call in calls]
 
 
 def assembler_of(flows: Iterable[Rows]) -> Assembler:

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from flowclass.calls import streams
-from flowclass.calls.source import sources_by_flow
 from flowclass.calls.streams import Streams
 from flowclass.flow.record import MEDIA
 
@@ -38,7 +37,5 @@ def report(**values: Any) -> np.ndarray:
 def merged(rows: Sequence[np.ndarray], upward: Sequence[int], calls: Sequence[int] | None = None) -> Streams:
     """Return the streams of calls, of one unless ``calls`` says which call each MEDIA[1] is of."""
     media = np.concatenate([np.zeros(0, MEDIA), *rows])
-    media["flow"] = np.arange(len(media))
-    by_flow = sources_by_flow(media)
-    sources = [source for place in range(len(media)) for source in by_flow[place]]
-    return streams.merged(sources, [0] * len(media) if calls is None else calls, upward)
+    owners = np.zeros(len(media), np.int64) if calls is None else np.array(calls, np.int64)
+    return streams.merged(media, owners, np.array(upward, np.int64))

@@ -10,7 +10,7 @@ from flowclass.calls.record import Call
 from flowclass.pipeline import analyze
 from flowclass.record.status import EndReason
 from flowclass.record.verdict import App, EndMark, Kind
-from tests.calls.flows import CLIENT, OTHER, PEER, RELAY, RELAY_2, S, assemble, assembler_of, flow
+from tests.calls.flows import CLIENT, OTHER, PEER, RELAY, RELAY_2, S, assemble, assembler_of, drained, flow
 from tests.e2e.test_own_captures import PCAPS
 
 
@@ -93,7 +93,7 @@ def test_pieces_of_one_long_flow_are_counted_once() -> None:
 
 def test_a_call_is_given_out_when_nothing_more_can_come() -> None:
     assembler = assembler_of([flow(100, 130)])
-    assert assembler.sweep(200 * S) == []
+    assert not assembler.sweep(200 * S)
     assert len(assembler.sweep(300 * S)) == 1
     assert (assembler.started, assembler.ended, list(assembler.open_calls)) == (1, 1, [])
 
@@ -120,7 +120,7 @@ def test_drops_of_the_probe_void_the_quality_of_calls_in_progress() -> None:
     assembler = assembler_of([flow(100, 130)])
     assembler.note_drop(110 * S)
     assembler.add(*flow(200, 230, sport=40001))
-    first, second = assembler.drain(300 * S)
+    first, second = drained(assembler, 300)
     assert (first.quality_valid, first.mos_high, second.quality_valid) == (False, None, True)
 
 
@@ -144,7 +144,7 @@ def test_captures_without_calls_hold_none() -> None:
 def test_a_call_and_its_signalling_may_be_looked_at_long_after_they_were_over() -> None:
     assembler = assembler_of([flow(100, 130), flow(95, 130, kind=Kind.CALL_SIGNALLING, dst=RELAY_2)])
     assert [len(call.flows) for call in assembler.sweep(100_000 * S)] == [2]
-    assert assembler.sweep(100_001 * S) == []
+    assert not assembler.sweep(100_001 * S)
 
 
 def test_a_call_that_a_message_has_ended_was_not_cut_off() -> None:

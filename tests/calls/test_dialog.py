@@ -15,7 +15,7 @@ from flowclass.flow.sipevents import SIP_EVENT, Method
 from flowclass.model.verdict import VERDICT
 from flowclass.record.packet import IPV4_MAPPED
 from flowclass.record.verdict import App, Kind
-from tests.calls.flows import CLIENT, PEER, RELAY, Rows, S, assembler_of, flow
+from tests.calls.flows import CLIENT, PEER, RELAY, Rows, S, assembler_of, drained, flow
 
 TWO_WAY = flow(0, 900, app=App.OTHER, kind=Kind.NOT_VOIP, sent=(9, 9), sport=9)
 INVITE, RINGING, OK = (0.0, Method.INVITE, 0), (1.0, Method.INVITE, 180), (5.0, Method.INVITE, 200)
@@ -42,7 +42,7 @@ def calls(said: np.ndarray, *flows: Rows, end_s: float = 10_000) -> list[Call]:
     assembler.add(np.zeros(0, FLOW), np.zeros(0, VERDICT), np.zeros(0, MEDIA), said)
     for one in flows:
         assembler.add(*one)
-    return list(assembler.drain(int(end_s * S)))
+    return drained(assembler, end_s)
 
 
 def media(**more: int) -> Rows:
@@ -105,7 +105,7 @@ def test_dialogs_of_one_trunk_are_calls_of_their_own() -> None:
 def test_dialog_waits_for_media_while_people_talk() -> None:
     assembler = assembler_of([])
     assembler.add(np.zeros(0, FLOW), np.zeros(0, VERDICT), np.zeros(0, MEDIA), events([INVITE, RINGING, OK]))
-    assert assembler.sweep(400 * S) == []
+    assert not assembler.sweep(400 * S)
     assembler.add(*media())
     assert [call.app for call in assembler.sweep(500 * S)] == ["sip"]
 
@@ -114,7 +114,7 @@ def test_dialog_is_told_when_it_is_over() -> None:
     assembler = assembler_of([])
     said = events([INVITE, RINGING, (4, Method.INVITE, 486)])
     assembler.add(np.zeros(0, FLOW), np.zeros(0, VERDICT), np.zeros(0, MEDIA), said)
-    assert assembler.sweep(200 * S) == []
+    assert not assembler.sweep(200 * S)
     assert [call.outcome for call in assembler.sweep(300 * S)] == ["declined-or-missed"]
 
 

@@ -101,3 +101,11 @@ def test_a_relay_that_is_used_again_in_the_same_call_does_not_begin_it() -> None
 def test_another_clients_flow_is_left_alone() -> None:
     other = flow(100, 220, src=OTHER, sport=41000)
     assert len(assemble(redialled(20), other)) == 3
+
+
+def test_a_source_that_the_next_call_echoes_stays_with_its_own() -> None:
+    whole = flow(100, 220, sent=(400, 400), expected=(400, 400))
+    rows = with_sources(whole, (100, 160, FIRST, (300, 200)), (180, 220, FIRST, (100, 200)))
+    # The second call's way up has the SSRC of the first one's way down, and the other way round.
+    rows.media["ssrc"][2:] = rows.media["ssrc"][1::-1]
+    assert [(call.packets_up, call.talk_s) for call in assemble(rows)] == [(300, 60), (100, 40)]

@@ -32,7 +32,7 @@ def calls_between(src: str, dst: str, policy: RecordPolicy, **fields: Any) -> li
     assembler = Assembler("test", 120 * S, 1800 * S, network_name=policy.network_name)
     assembler.first_ns = 0
     assembler.add(*rows)
-    return policy.calls(list(assembler.drain(10_000 * S)))
+    return [call for calls in assembler.drain(10_000 * S) for call in policy.calls(calls)]
 
 
 @pytest.fixture

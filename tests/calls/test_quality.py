@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from flowclass.calls.emodel import QualitySettings
-from flowclass.calls.quality import DEFAULTS, Quality, qualities
+from flowclass.calls.quality import DEFAULTS, qualities
 from flowclass.calls.streams import Streams
 from tests.calls.media import S, merged, report, row
 
@@ -20,10 +21,10 @@ def streams(**values: Any) -> Streams:
 
 def quality_of(
     found: Streams, *, dropped: bool = False, snapped: bool = False, settings: QualitySettings = DEFAULTS
-) -> Quality:
+) -> SimpleNamespace:
     """Return the quality of one call."""
-    (quality,) = qualities(found, np.array([dropped]), np.array([snapped]), settings)
-    return quality
+    columns = qualities(found, np.array([dropped]), np.array([snapped]), settings)
+    return SimpleNamespace(**{name: value for name, (value,) in columns.items()})
 
 
 def test_clean_call_is_good() -> None:
@@ -31,7 +32,7 @@ def test_clean_call_is_good() -> None:
     assert quality.mos_low is not None
     assert quality.mos_high is not None
     assert 4.0 < quality.mos_low < quality.mos_high <= 4.5
-    assert (quality.loss_up, quality.jitter_down, quality.note) == (0.0, 0.004, "")
+    assert (quality.loss_up, quality.jitter_down, quality.quality_note) == (0.0, 0.004, "")
 
 
 def test_it_rests_on_the_settings_and_says_so() -> None:
@@ -47,7 +48,7 @@ def test_it_rests_on_the_settings_and_says_so() -> None:
 
 def test_it_follows_the_worse_direction() -> None:
     lossy = merged([row(), row(ssrc=9, direction=1, expected=120, max_seq=120, gaps=20)], [0, 0])
-    assert quality_of(lossy).mos_high < quality_of(streams()).mos_low  # type: ignore[operator]
+    assert quality_of(lossy).mos_high < quality_of(streams()).mos_low
 
 
 @pytest.mark.parametrize(
@@ -61,19 +62,19 @@ def test_it_follows_the_worse_direction() -> None:
 )
 def test_it_is_void_where_nobody_can_know(found: Streams, dropped: bool, note: str) -> None:
     quality = quality_of(found, dropped=dropped)
-    assert note in quality.note
+    assert note in quality.quality_note
     assert quality.mos_low is None
 
 
 def test_it_is_void_where_copies_came_after_later_packets() -> None:
     # A mirror port that delivers in pairs out of step: sequence numbers 1 2 1 3 2 4 3: no number follows itself.
     mirrored = merged([row(packets=190, expected=100, reordered=90), row(ssrc=9, direction=1)], [0, 0])
-    assert quality_of(mirrored).note == "packets were seen twice (port mirror)"
+    assert quality_of(mirrored).quality_note == "packets were seen twice (port mirror)"
 
 
 def test_frames_cut_in_the_header_void_it_for_that_reason() -> None:
-    assert quality_of(merged([], []), snapped=True).note == "frames were cut before the end of an RTP header"
-    assert quality_of(streams(), snapped=True).note == ""
+    assert quality_of(merged([], []), snapped=True).quality_note == "frames were cut before the end of an RTP header"
+    assert quality_of(streams(), snapped=True).quality_note == ""
 
 
 def test_it_says_what_the_far_end_reports() -> None:
@@ -93,4 +94,5 @@ def test_calls_that_end_together_are_rated_each_by_itself() -> None:
     rows = [row(), row(clock_hz=48_000.0, gaps=10, expected=110, max_seq=110), report(reports=1), row(packets=12)]
     found = merged(rows, [0] * 4, [0, 1, 2, 3])
     together = qualities(found, np.zeros(4, bool), np.zeros(4, bool))
-    assert together == [quality_of(merged([one], [0])) for one in rows]
+    each = [quality_of(merged([one], [0])) for one in rows]
+    assert together == {name: [getattr(one, name) for one in each] for name in together}

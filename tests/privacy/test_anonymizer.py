@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from yacryptopan import CryptoPAn
 
+from flowclass.calls.batch import Calls
 from flowclass.errors import UsageError
 from flowclass.flow.record import FLOW
 from flowclass.privacy.anonymizer import Anonymizer
@@ -110,7 +111,7 @@ def test_call__names_its_flows_as_their_records_do() -> None:
     flows, _ = random_flows(3)
     ids = [f"{number:016x}" for number in flows["flow_id"].tolist()]
     anonymizer = Anonymizer(KEY)
-    (hidden,) = anonymizer.hide_calls([call_with(call_id=ids[0], flows=ids)])
+    (hidden,) = anonymizer.hide_calls(Calls.of([call_with(call_id=ids[0], flows=ids)]))
     anonymizer.hide(flows)
     assert [hidden.call_id, hidden.flows] == [
         f"{flows['flow_id'][0]:016x}",

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from flowclass.calls.batch import Calls
 from flowclass.calls.record import COLUMN_NAMES, Call, as_dict
 from flowclass.sinks.callfile import CallFile
 from tests.calls.records import call_with
@@ -26,7 +27,7 @@ CALLS = [
 def written(path: Path, calls: list[Call]) -> str:
     """Return what a file of calls holds."""
     file = CallFile(str(path))
-    file.write(calls)
+    file.write(Calls.of(calls))
     file.close()
     return path.read_text()
 
