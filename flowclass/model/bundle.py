@@ -23,7 +23,7 @@ from flowclass.features.row import FEATURES, SCHEMA_ID
 from flowclass.model.check import check_forest, check_norms, check_rules
 from flowclass.model.choice import MANIFEST, default_folder, find_bundle
 from flowclass.model.decision import Rules
-from flowclass.model.forest import NODE, Forest
+from flowclass.model.forest import NODE, Forest, leaves_of
 from flowclass.model.labels import Label, parse_label
 from flowclass.model.norms import Norms
 
@@ -100,7 +100,7 @@ class ModelBundle:
             raise ModelError(f"{folder / ARRAYS}: threshold, left and feature differ in length")
         for name in ("threshold", "left", "feature"):
             nodes[name] = arrays[name]
-        forest = Forest(nodes, arrays["roots"], arrays["depths"], arrays["values"])
+        forest = Forest(nodes, arrays["roots"], arrays["depths"], arrays["values"], leaves_of(arrays["values"]))
         rules = make_rules(labels, **{name: arrays[name] for name in TUNED})
         norms = Norms(*(arrays[name] for name in Norms._fields))
         try:

@@ -23,6 +23,13 @@ NODE_FIELDS = (
     Field("feature", "u4", "column of the feature matrix"),
 )
 NODE = dtype_of(NODE_FIELDS)
+LEAF_FIELDS = (
+    Field("share", "f4", "the two largest shares of a leaf", shape=(2,)),
+    Field("of", "u1", "the classes that have them", shape=(2,)),
+    Field("has_more", "u1", "whether further classes have a share: then all are added"),
+)
+#: What a leaf says, briefly: most leaves know one class or two of many.
+LEAF = dtype_of(LEAF_FIELDS)
 #: Rows that walk together.
 LANES = 8
 #: Rows taken through all trees before the next ones: their features stay in the first-level cache.
@@ -36,13 +43,30 @@ class Forest(NamedTuple):
     roots: Any  #: int64[trees], first node of each tree
     depths: Any  #: int64[trees], steps to the deepest leaf
     values: Any  #: float32[n, classes], share of each class at each node
+    leaves: Any  #: LEAF[n], of ``values``
+
+
+def leaves_of(values: np.ndarray) -> np.ndarray:
+    """Return LEAF[n] of class shares, float32[n, classes]."""
+    leaves = np.zeros(len(values), LEAF)
+    order = np.argsort(-values, axis=1, kind="stable")[:, :2]
+    leaves["of"][:, : order.shape[1]] = order
+    leaves["share"][:, : order.shape[1]] = np.take_along_axis(values, order, axis=1)
+    leaves["has_more"] = np.count_nonzero(values, axis=1) > order.shape[1]
+    return leaves
 
 
 @kernel
-def _add_leaf(values: Any, leaf: np.uint64, out: Any) -> None:
-    shares = values[leaf]
-    for c in range(out.shape[0]):
-        out[c] += shares[c]
+def _add_leaf(forest: Any, at: Any, out: Any) -> None:
+    """Add what a leaf says; a class without a share gets nothing added, so that the order of sums is the same."""
+    leaf = forest.leaves[at]
+    if leaf["has_more"]:
+        shares = forest.values[at]
+        for c in range(out.shape[0]):
+            out[c] += shares[c]
+    else:
+        out[np.uint64(leaf["of"][0])] += leaf["share"][0]
+        out[np.uint64(leaf["of"][1])] += leaf["share"][1]
 
 
 @kernel
@@ -55,7 +79,6 @@ def _step(nodes: Any, at: np.uint64, features: Any) -> np.uint64:
 @kernel
 def _walk_eight(forest: Any, tree: int, X: Any, r: int, out: Any) -> None:
     nodes = forest.nodes
-    values = forest.values
     x0, x1, x2, x3, x4, x5, x6, x7 = X[r], X[r + 1], X[r + 2], X[r + 3], X[r + 4], X[r + 5], X[r + 6], X[r + 7]
     root = np.uint64(forest.roots[tree])
     n0, n1, n2, n3, n4, n5, n6, n7 = root, root, root, root, root, root, root, root
@@ -68,14 +91,14 @@ def _walk_eight(forest: Any, tree: int, X: Any, r: int, out: Any) -> None:
         n5 = _step(nodes, n5, x5)
         n6 = _step(nodes, n6, x6)
         n7 = _step(nodes, n7, x7)
-    _add_leaf(values, n0, out[r])
-    _add_leaf(values, n1, out[r + 1])
-    _add_leaf(values, n2, out[r + 2])
-    _add_leaf(values, n3, out[r + 3])
-    _add_leaf(values, n4, out[r + 4])
-    _add_leaf(values, n5, out[r + 5])
-    _add_leaf(values, n6, out[r + 6])
-    _add_leaf(values, n7, out[r + 7])
+    _add_leaf(forest, n0, out[r])
+    _add_leaf(forest, n1, out[r + 1])
+    _add_leaf(forest, n2, out[r + 2])
+    _add_leaf(forest, n3, out[r + 3])
+    _add_leaf(forest, n4, out[r + 4])
+    _add_leaf(forest, n5, out[r + 5])
+    _add_leaf(forest, n6, out[r + 6])
+    _add_leaf(forest, n7, out[r + 7])
 
 
 @kernel
@@ -116,9 +139,7 @@ def fill_probabilities(forest: Any, X: Any, out: Any) -> None:
             for r in range(start, whole, LANES):
                 _walk_eight(forest, tree, X, r, out)
             for r in range(whole, stop):
-                leaf = find_leaf(forest, tree, X[r])
-                for c in range(classes):
-                    out[r, c] += forest.values[leaf, c]
+                _add_leaf(forest, find_leaf(forest, tree, X[r]), out[r])
         for r in range(start, stop):
             for c in range(classes):
                 out[r, c] *= share

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from flowclass.model.forest import NODE, Forest
+from flowclass.model.forest import NODE, Forest, leaves_of
 
 
 def floor32(thresholds: np.ndarray) -> np.ndarray:
@@ -52,9 +52,11 @@ def forest_arrays(model: Any) -> Forest:
         roots.append(count)
         count += len(nodes)
     depths = [estimator.tree_.max_depth for estimator in model.estimators_]
+    shares = np.concatenate([values for _, values in parts])
     return Forest(
         np.concatenate([nodes for nodes, _ in parts]),
         np.array(roots, np.int64),
         np.array(depths, np.int64),
-        np.concatenate([values for _, values in parts]),
+        shares,
+        leaves_of(shares),
     )

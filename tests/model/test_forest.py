@@ -8,7 +8,7 @@ import pytest
 from flowclass.model.bundle import ModelBundle
 from flowclass.model.choice import default_folder
 from flowclass.model.classify import Classifier
-from flowclass.model.forest import find_leaf, predict
+from flowclass.model.forest import find_leaf, leaves_of, predict
 from flowclass.training.forest_arrays import floor32, forest_arrays
 from tests.model.bundles import fitted, small_bundle
 
@@ -53,6 +53,19 @@ def test_forest__one_row_ends_in_the_leaf_scikit_learn_names() -> None:
     forest = forest_arrays(model)
     leaf = find_leaf(forest, 0, features[0])
     np.testing.assert_allclose(forest.values[leaf], model.predict_proba(features[:1])[0], atol=1e-6)
+
+
+@pytest.mark.parametrize("classes", [1, 2, 3, 6])
+def test_leaves__say_in_brief_what_the_shares_say(classes: int) -> None:
+    draw = np.random.default_rng(classes)
+    values = (draw.random((200, classes)) * (draw.random((200, classes)) < 0.4)).astype(np.float32)
+    leaves = leaves_of(values)
+    brief = np.zeros_like(values)
+    for k in range(2):
+        brief[np.arange(len(values)), leaves["of"][:, k]] += leaves["share"][:, k]
+    is_brief = leaves["has_more"] == 0
+    np.testing.assert_array_equal(is_brief, np.count_nonzero(values, axis=1) <= 2)
+    np.testing.assert_array_equal(brief[is_brief], values[is_brief])
 
 
 def test_classifier__reports_raw_probabilities_that_sum_to_one() -> None:
