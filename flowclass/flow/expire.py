@@ -1,8 +1,4 @@
-"""Kernel module: how flows end: timeouts, TCP end, eviction from a full table, the end of the capture.
-
-Eviction policy: of the next EVICT_LOOK rows in table order, flows of a single packet go first, then the one silent
-longest. So a flood of new flows sheds its own one-packet flows, and calls in progress stay.
-"""
+"""Kernel module: how flows end: what is handed out and given back; and all of them when the capture is over."""
 
 from __future__ import annotations
 
@@ -19,33 +15,23 @@ from flowclass.flow.reassembly import release_hello
 from flowclass.flow.reports import MAX_REPORTS, hand_out_reports, release_reports
 from flowclass.flow.steady import is_media
 from flowclass.flow.streams import CONFIRMED, MAX_STREAMS, release_streams
-from flowclass.flow.table import remove
+from flowclass.flow.sweep import end_reason, has_expired
+from flowclass.flow.table import fetch_body, remove
 from flowclass.flow.voice import close_second, voice_seconds
 from flowclass.jit import entry, int64, kernel, reference, unit
 from flowclass.record.status import EndReason
 from flowclass.record.verdict import App, Kind
 
-EVICT_LOOK = 8
 #: Sequence numbers on the wire have 16 bits (RFC 3550 §5.1).
 SEQUENCE_MASK = 0xFFFF
 #: Fewer payload packets than this give the model nothing to judge by.
 MODEL_PAYLOAD_PACKETS = 2
 #: Packets in confirmed streams that make a call's flow a media flow; fewer are a probe.
 MEDIA_PACKETS = 3
+#: Rows between asking for a flow's lines and ending it, when all of them end.
+DRAIN_AHEAD = 3
 #: MEDIA rows that one flow can hand out.
 MAX_MEDIA = MAX_STREAMS + MAX_REPORTS
-
-
-@kernel
-def has_expired(flow: Any, now_ns: int, meter: Any) -> Any:
-    """Whether a flow's silence, as seen from ``now_ns``, is over its timeout.
-
-    Time that runs backward by more than the timeout (captures stitched together) ends a flow too.
-    """
-    silence = now_ns - int64(flow["last_ns"])
-    if flow["closed"] and silence > meter["linger_ns"]:
-        return True
-    return silence > meter["idle_ns"] or -silence > meter["idle_ns"]
 
 
 @kernel
@@ -217,56 +203,6 @@ def end_flow(state: Any, row: int, reason: int) -> int:
     return 0
 
 
-@kernel
-def end_reason(flow: Any) -> int:
-    """Return the reason with which a flow ends whose time is over."""
-    return int64(EndReason.END_OF_FLOW) if flow["closed"] else int64(EndReason.IDLE_TIMEOUT)
-
-
-@kernel
-def next_hand(meter: Any) -> int:
-    """Move the sweep's hand to the next row ever used, and return it."""
-    hand = int64(meter["hand"]) + 1
-    if hand >= meter["high_row"]:
-        hand = 0
-    meter["hand"] = hand
-    return hand
-
-
-@kernel
-def swept_row(hot: Any, meter: Any, now_ns: int) -> int:
-    """Look at one row; return it when its flow's time is over, else -1."""
-    if meter["live"] == 0:
-        return -1
-    row = next_hand(meter)
-    return row if hot[row]["in_use"] and has_expired(hot[row], now_ns, meter) else -1
-
-
-@kernel
-def row_to_evict(hot: Any, meter: Any) -> int:
-    """Return the flow that makes room in a full table: the one chosen before, while it has one packet, or another."""
-    chosen = int64(meter["victim"]) - 1
-    if chosen >= 0 and hot[chosen]["in_use"] and hot[chosen]["packets"] == 1:
-        return chosen
-    return choose_victim(hot, meter)
-
-
-@kernel
-def choose_victim(hot: Any, meter: Any) -> int:
-    """Choose a flow by the policy above, from where the hand stands."""
-    victim = next_hand(meter)
-    for _ in range(EVICT_LOOK - 1):
-        row = next_hand(meter)
-        flow = hot[row]
-        best = hot[victim]
-        if (flow["packets"] == 1) != (best["packets"] == 1):
-            if flow["packets"] == 1:
-                victim = row
-        elif flow["last_ns"] < best["last_ns"]:
-            victim = row
-    return victim
-
-
 @entry
 def sweep_table(now_ns: int, start: int, arrays: Any) -> int:
     """End all flows from row ``start`` on that have expired by ``now_ns``; return the next row, or -1 when through.
@@ -292,6 +228,9 @@ def drain_table(start: int, arrays: Any) -> int:
     for row in range(start, meter["high_row"]):
         if meter["ready"] >= state.ready.size or meter["ready_media"] > state.media.size - MAX_MEDIA:
             return row
+        ahead = row + DRAIN_AHEAD
+        if ahead < meter["high_row"] and state.hot[ahead]["in_use"]:
+            fetch_body(state.body_bytes, ahead)
         flow = state.hot[row]
         if flow["in_use"]:
             reason = EndReason.FORCED_END

@@ -14,20 +14,13 @@ import numpy as np
 from flowclass.dissect.duplicate import is_duplicate
 from flowclass.dissect.packet import dissect_any
 from flowclass.dissect.plain import dissect_plain
-from flowclass.flow.expire import (
-    MAX_MEDIA,
-    choose_victim,
-    end_flow,
-    end_reason,
-    has_expired,
-    row_to_evict,
-    swept_row,
-)
+from flowclass.flow.expire import MAX_MEDIA, end_flow
 from flowclass.flow.resolved import resolved_app
 from flowclass.flow.rows import BODY, LINE_BYTES, STREAM, WINDOW, offset_of
 from flowclass.flow.sipevents import MESSAGES_PER_PACKET
 from flowclass.flow.study import OPEN, follow_media, follow_sip, note_tcp, study
-from flowclass.flow.table import find, first_slot, insert, likely_row
+from flowclass.flow.sweep import choose_early, end_reason, has_expired, row_to_evict, sweep_one
+from flowclass.flow.table import BODY_BYTES, find, first_slot, insert, likely_row
 from flowclass.flow.voice import listen
 from flowclass.jit import entry, int64, kernel, prefetch, reference, unit
 from flowclass.record.packet import Fragment
@@ -41,9 +34,7 @@ RECORDS_PER_PACKET = 3
 #: One row of the table is looked at for expiry with every so many packets.
 SWEEP_EVERY = 4
 SECOND_NS = 1_000_000_000
-BODY_BYTES = BODY.itemsize
 STREAM_BYTES = STREAM.itemsize
-BODY_LINES = BODY_BYTES // LINE_BYTES
 WINDOWS_AT = offset_of(BODY, "window")
 WINDOW_BYTES = WINDOW.itemsize
 ANOMALIES = len(Anomaly)
@@ -179,23 +170,12 @@ def meter_packet(state: Any, k: int) -> None:
             end_flow(state, row_to_evict(state.hot, meter), int64(EndReason.LACK_OF_RESOURCES))
         row = begin_flow(pkt, state)
         if meter["live"] == state.hot.size:
-            victim = choose_victim(state.hot, meter)
-            meter["victim"] = victim + 1
-            prefetch(state.index, first_slot(state.index, state.hot[victim]["hash"]))
-            fetch_body(state.body_bytes, victim)
+            choose_early(state)
     add_to_flow(state, k, row, direction)
     if meter["frame"] % SWEEP_EVERY == 0:
-        swept = swept_row(state.hot, meter, ts_ns)
-        if swept >= 0:
-            end_flow(state, swept, end_reason(state.hot[swept]))
-
-
-@kernel
-def fetch_body(body_bytes: Any, row: int) -> None:
-    """Fetch all lines of a BODY row."""
-    start = row * BODY_BYTES
-    for line in range(BODY_LINES):
-        prefetch(body_bytes, start + line * LINE_BYTES)
+        overdue = sweep_one(state, ts_ns)
+        if overdue >= 0:
+            end_flow(state, overdue, end_reason(state.hot[overdue]))
 
 
 @kernel

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from flowclass.flow.rows import BODY
-from flowclass.jit import int64, kernel
+from flowclass.flow.rows import BODY, LINE_BYTES
+from flowclass.jit import int64, kernel, prefetch
 
 TAG_SHIFT = np.uint64(32)
 TAG_MASK = np.uint64(0xFFFFFFFF00000000)
@@ -21,6 +21,7 @@ ROW_MASK = np.uint64(0x00000000FFFFFFFF)
 EMPTY = np.uint64(0)
 ONE = np.uint64(1)
 BODY_BYTES = BODY.itemsize
+BODY_LINES = BODY_BYTES // LINE_BYTES
 
 
 @kernel
@@ -124,6 +125,14 @@ def insert(state: Any, pkt: Any) -> int:
         slot = (slot + 1) & mask
     index[slot] = (pkt["hash"] & TAG_MASK) | np.uint64(row + 1)
     return row
+
+
+@kernel
+def fetch_body(body_bytes: Any, row: int) -> None:
+    """Fetch all lines of a BODY row."""
+    start = row * BODY_BYTES
+    for line in range(BODY_LINES):
+        prefetch(body_bytes, start + line * LINE_BYTES)
 
 
 @kernel
