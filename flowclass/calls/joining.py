@@ -29,8 +29,9 @@ class CallIndex:
 
     def __init__(self) -> None:
         self._calls: dict[OpenCall, None] = {}
-        self._by_tie: dict[Tie, list[OpenCall]] = {}
-        self._by_host: dict[Host, list[OpenCall]] = {}
+        # What is one call's alone, as nearly all is, has the same tuple of it everywhere.
+        self._by_tie: dict[Tie, tuple[OpenCall, ...]] = {}
+        self._by_host: dict[Host, tuple[OpenCall, ...]] = {}
         self.merged = 0
 
     def __len__(self) -> int:
@@ -41,8 +42,6 @@ class CallIndex:
 
     def tied(self, ties: Iterable[Tie], when: Span) -> list[OpenCall]:
         """Return the calls that share a tie with media and are near it in time, but for those that have too much."""
-        if self._by_tie.keys().isdisjoint(ties):
-            return []
         found: dict[OpenCall, None] = {}
         for tie in ties:
             calls = self._by_tie.get(tie)
@@ -64,8 +63,9 @@ class CallIndex:
     def put(self, call: OpenCall, ties: Iterable[Tie], hosts: Iterable[Host]) -> None:
         """Take a call with some ties and hosts of it."""
         self._calls[call] = None
-        self._note(self._by_tie, ties, call)
-        self._note(self._by_host, hosts, call)
+        alone = (call,)
+        self._note(self._by_tie, ties, alone)
+        self._note(self._by_host, hosts, alone)
 
     def remove(self, call: OpenCall) -> None:
         """Forget a call."""
@@ -74,22 +74,18 @@ class CallIndex:
         self._drop(self._by_host, call.hosts, call)
 
     @staticmethod
-    def _note(index: dict[bytes, list[OpenCall]], keys: Iterable[bytes], call: OpenCall) -> None:
+    def _note(index: dict[bytes, tuple[OpenCall, ...]], keys: Iterable[bytes], alone: tuple[OpenCall]) -> None:
         for key in keys:
-            calls = index.get(key)
-            if calls is None:
-                index[key] = [call]
-            elif call not in calls:
-                calls.append(call)
+            calls = index.setdefault(key, alone)
+            if calls is not alone and alone[0] not in calls:
+                index[key] = calls + alone
 
     @staticmethod
-    def _drop(index: dict[bytes, list[OpenCall]], keys: Iterable[bytes], call: OpenCall) -> None:
+    def _drop(index: dict[bytes, tuple[OpenCall, ...]], keys: Iterable[bytes], call: OpenCall) -> None:
         for key in keys:
-            calls = index[key]
-            if len(calls) == 1:
-                del index[key]
-            else:
-                calls.remove(call)
+            calls = index.pop(key)
+            if len(calls) > 1:
+                index[key] = tuple([one for one in calls if one is not call])
 
     def merge(self, calls: list[OpenCall]) -> OpenCall:
         """Make several calls one: a flow, or an address, has bridged them."""
@@ -118,6 +114,9 @@ class CallIndex:
         for call in sorted(over, key=attrgetter("order")):
             if call not in complete:
                 continue
+            if self._is_alone(call):
+                yield call
+                continue
             same = self._same(call)
             if not complete.issuperset(same):
                 complete.difference_update(same)
@@ -135,6 +134,18 @@ class CallIndex:
                 continue
             complete.difference_update(neighbours)
             yield from self._resolve(neighbours)
+
+    def _is_alone(self, call: OpenCall) -> bool:
+        """Whether no other call shares with it what could make the two one: what most calls are."""
+        if not call.is_one_socket and any([len(self._by_host[host]) > 1 for host in call.hosts]):
+            return False
+        by_tie = self._by_tie
+        for unit in call.tied:
+            for shared in unit.ties:
+                calls = by_tie.get(shared)
+                if calls is not None and (len(calls) > 1 or calls[0] is not call):
+                    return False
+        return True
 
     def _same(self, call: OpenCall) -> list[OpenCall]:
         """Return the call and those that signalling ties to it: one credential at several sockets."""

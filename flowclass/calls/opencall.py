@@ -89,7 +89,7 @@ class OpenCall:
     @property
     def all_ties(self) -> set[Tie]:
         """Its ties, and the ids of signalling that is tied to it."""
-        return self.ties.union(*[one.ids for one in self.tied])
+        return self.ties.union(*[one.ids for one in self.tied]) if self.tied else self.ties
 
     @property
     def dialogs(self) -> list[int]:

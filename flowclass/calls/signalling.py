@@ -155,8 +155,7 @@ class SignallingStore:
             seen[host] = None
             for one in self._by_host.get(host, ()):
                 found.append(one)
-                # `_hosts_of` knows ids alone, so that of its ties no others count.
-                todo += self._sharing(one.ties)
+                todo += self._sharing(one.ids)
         return found
 
     def _sharing(self, ties: Iterable[Tie]) -> list[Host]:

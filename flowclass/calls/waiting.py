@@ -41,14 +41,14 @@ class Waiting:
         """Give a call the signalling that was for it."""
         call.is_attached = True
         begin, end = call.media
-        ties, hosts = call.all_ties, set(call.hosts)
         near = [
             one
-            for one in self._store.at(hosts, ties)
+            for one in self._store.at(call.hosts, call.all_ties)
             if one.first_ns <= end and one.last_ns >= begin - SETUP_NS and one not in call.tied
         ]
         if not near and not call.tied:
             return
+        ties, hosts = set(call.all_ties), set(call.hosts)
         # An id leads from one socket to the next: what is tied to something tied is tied.
         while tied := [one for one in near if not ties.isdisjoint(one.ties)]:
             near = [one for one in near if one not in tied]
