@@ -49,9 +49,7 @@ def _csv_lines(calls: Calls) -> str:
     if not calls:
         return ""
     cells = [
-        _quoted(_json_streams(calls, ""))
-        if column.name == STREAMS
-        else _cells(str(column.type), calls.columns[column.name])
+        _csv_streams(calls) if column.name == STREAMS else _cells(str(column.type), calls.columns[column.name])
         for column in CALL_COLUMNS
     ]
     return "\n".join([*map(",".join, zip(*cells, strict=True)), ""])
@@ -68,6 +66,12 @@ def _cells(kind: str, values: Sequence[Any]) -> list[str]:
             return _numbers(values, "")
 
 
+def _csv_streams(calls: Calls) -> list[str]:
+    """Return the lists of streams of calls as JSON in a field of CSV: in quotes, those inside doubled."""
+    lists = _json_streams(calls, "", '""')
+    return [f'"{text}"' if text else text for text in lists]
+
+
 def _json_lines(calls: Calls) -> str:
     """Return calls as ``json.dumps`` has each, a line each."""
     if not calls:
@@ -79,44 +83,58 @@ def _json_lines(calls: Calls) -> str:
     return "".join(_json_objects(COLUMN_NAMES, columns, end="\n"))
 
 
-def _json_streams(calls: Calls, nothing: str) -> list[str]:
-    """Return the lists of streams of calls as ``json.dumps`` has each; those without streams are ``nothing``."""
-    texts = iter(_json_objects(tuple(calls.streams), [_json_column(values) for values in calls.streams.values()]))
+def _json_streams(calls: Calls, nothing: str, quote: str = '"') -> list[str]:
+    """Return the lists of streams of calls as ``json.dumps`` has each; those without streams are ``nothing``.
+
+    Parameters
+    ----------
+    quote : what stands for each quotation mark
+    """
+    columns = [_json_column(values, quote) for values in calls.streams.values()]
+    texts = iter(_json_objects(tuple(calls.streams), columns, quote))
     return [f"[{', '.join(islice(texts, count))}]" if count else nothing for count in calls.counts]
 
 
-def _json_objects(names: Sequence[str], columns: Sequence[list[str]], end: str = "") -> Iterable[str]:
+def _json_objects(names: Sequence[str], columns: Sequence[list[str]], quote: str = '"', end: str = "") -> Iterable[str]:
     """Return objects of values that are JSON already."""
-    form = "{" + ", ".join(f"{json.dumps(name)}: %s" for name in names) + "}" + end
+    form = "{" + ", ".join(f"{_json_word(name, quote)}: %s" for name in names) + "}" + end
     return map(form.__mod__, zip(*columns, strict=True))
 
 
-def _json_column(values: Sequence[Any]) -> list[str]:
+def _json_column(values: Sequence[Any], quote: str = '"') -> list[str]:
     """Return the texts of the values of a key: words, lists of words, truths, or finite numbers, and None."""
     match next((value for value in values if value is not None), None):
         case bool() | list():
             return list(map(json.dumps, values))
         case str():
-            return list(map(_json_word, values))
+            return [_json_word(value, quote) for value in values]
         case _:
             return _numbers(values, "null")
 
 
 def _numbers(values: Sequence[Any], nothing: str) -> list[str]:
     """Return numbers and truths as Python writes them, and ``nothing`` for None."""
+    # Many columns have one value for all calls that end together.
+    if values and values[0] == values[-1] and values.count(values[0]) == len(values):
+        return [nothing if values[0] is None else repr(values[0])] * len(values)
     texts = list(map(repr, values))
     return [nothing if text == "None" else text for text in texts] if None in values else texts
 
 
-#: Streams have the same few words.
-_json_word = lru_cache(maxsize=1024)(json.dumps)
+@lru_cache(maxsize=1024)
+def _json_word(word: str | None, quote: str) -> str:
+    """Return a word as JSON: calls and streams have the same few."""
+    return json.dumps(word).replace('"', quote)
 
 
 def _quoted(texts: list[str]) -> list[str]:
     """Return a column of texts, each quoted where it must be."""
     # Seldom one of a column has a mark, and a look at all of them costs little more than at one.
     every = "".join(texts)
-    return list(map(quoted, texts)) if any(mark in every for mark in QUOTED_MARKS) else texts
+    if not any(mark in every for mark in QUOTED_MARKS):
+        return texts
+    fields = {text: quoted(text) for text in set(texts)}
+    return [fields[text] for text in texts]
 
 
 def _stream_type(pa: Any) -> Any:
