@@ -232,7 +232,6 @@ METER_FIELDS = (
     Field("high_row", "i4", "HOT rows ever used"),
     Field("live", "i4", "flows in the table"),
     Field("hand", "i4", "row at which the sweep stands"),
-    Field("due", "i4", "row whose time was over as the hand passed, plus 1; 0 for none: it ends with the next sweep"),
     Field("victim", "i4", "row chosen to make room next, plus 1; 0 for none: chosen early to be fetched early"),
     Field("free_stream", "i4", "first free STREAM row below high_stream, or -1"),
     Field("high_stream", "i4", "STREAM rows ever used"),

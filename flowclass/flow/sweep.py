@@ -3,8 +3,8 @@
 Eviction policy: of the next EVICT_LOOK rows in table order, flows of a single packet go first, then the one silent
 longest. So a flood of new flows sheds its own one-packet flows, and calls in progress stay.
 
-A flow that ends so has been silent for long: its rows lie in memory, not in a cache. They are asked for when it is
-chosen, and it ends some packets later.
+A flow that ends so has been silent for long: its rows lie in memory, not in a cache. They are asked for one look before
+it ends.
 """
 
 from __future__ import annotations
@@ -38,22 +38,23 @@ def end_reason(flow: Any) -> int:
 
 
 @kernel
+def row_after(row: int, meter: Any) -> int:
+    """Return the next row ever used."""
+    return row + 1 if row + 1 < meter["high_row"] else 0
+
+
+@kernel
 def next_hand(meter: Any) -> int:
-    """Move the sweep's hand to the next row ever used, and return it."""
-    hand = int64(meter["hand"]) + 1
-    if hand >= meter["high_row"]:
-        hand = 0
+    """Move the sweep's hand to the next row, and return it."""
+    hand = row_after(int64(meter["hand"]), meter)
     meter["hand"] = hand
     return hand
 
 
 @kernel
-def swept_row(hot: Any, meter: Any, now_ns: int) -> int:
-    """Look at one row; return it when its flow's time is over, else -1."""
-    if meter["live"] == 0:
-        return -1
-    row = next_hand(meter)
-    return row if hot[row]["in_use"] and has_expired(hot[row], now_ns, meter) else -1
+def is_over(flow: Any, now_ns: int, meter: Any) -> Any:
+    """Whether a row of HOT holds a flow whose time is over."""
+    return flow["in_use"] and has_expired(flow, now_ns, meter)
 
 
 @kernel
@@ -67,14 +68,15 @@ def fetch_ending(state: Any, row: int) -> None:
 
 @kernel
 def sweep_one(state: Any, ts_ns: int) -> int:
-    """Look at the next row; return the one before whose time was over, and still is, or -1."""
+    """Look at the next row; return it when its flow's time is over, else -1."""
     meter = state.meter[0]
-    due = int64(meter["due"]) - 1
-    swept = swept_row(state.hot, meter, ts_ns)
-    meter["due"] = swept + 1
-    if swept >= 0:
-        fetch_ending(state, swept)
-    return due if due >= 0 and state.hot[due]["in_use"] and has_expired(state.hot[due], ts_ns, meter) else -1
+    if meter["live"] == 0:
+        return -1
+    row = next_hand(meter)
+    ahead = row_after(row, meter)
+    if is_over(state.hot[ahead], ts_ns, meter):
+        fetch_ending(state, ahead)
+    return row if is_over(state.hot[row], ts_ns, meter) else -1
 
 
 @kernel

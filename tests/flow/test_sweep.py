@@ -1,8 +1,7 @@
-"""The sweep's hand: what it finds over ends with the look after, unless it has been heard in between."""
+"""The sweep's hand: a flow whose time is over ends as the hand passes, and no other."""
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
 from flowclass.flow.state import MeterSettings, MeterState, new_state
@@ -15,10 +14,10 @@ SILENT, HEARD = 0, 100 * S
 
 @pytest.fixture
 def state() -> MeterState:
-    """Return a meter's memory with three live flows, of which the one in row 1 has been silent for too long."""
+    """Return a meter's memory with three live flows, of which the one in row 2 has been silent for too long."""
     made = new_state(MeterSettings(max_flows=64, max_streams=16, idle_timeout_s=IDLE_S))
     made.hot["in_use"][:3] = 1
-    made.hot["last_ns"][:3] = HEARD, SILENT, HEARD
+    made.hot["last_ns"][:3] = HEARD, HEARD, SILENT
     made.meter["high_row"], made.meter["live"] = 3, 3
     return made
 
@@ -28,24 +27,28 @@ def looks(state: MeterState, count: int) -> list[int]:
     return [sweep_one(state, HEARD) for _ in range(count)]
 
 
-def test_sweep__ends_a_silent_flow_with_the_look_after(state: MeterState) -> None:
+def test_sweep__ends_a_silent_flow_as_the_hand_passes(state: MeterState) -> None:
     # The hand begins at row 1, the first after where it stands.
-    assert looks(state, 2) == [-1, 1]
+    assert looks(state, 3) == [-1, 2, -1]
 
 
-def test_sweep__spares_a_flow_that_is_heard_in_between(state: MeterState) -> None:
+def test_sweep__spares_a_flow_that_is_heard_after_it_was_fetched(state: MeterState) -> None:
     assert looks(state, 1) == [-1]
-    state.hot["last_ns"][1] = HEARD
+    state.hot["last_ns"][2] = HEARD
     assert looks(state, 4) == [-1] * 4
 
 
-def test_sweep__spares_the_row_of_a_flow_that_has_ended_in_between(state: MeterState) -> None:
+def test_sweep__spares_a_row_whose_flow_ended_after_it_was_fetched(state: MeterState) -> None:
     assert looks(state, 1) == [-1]
-    state.hot["in_use"][1] = 0
+    state.hot["in_use"][2] = 0
     assert looks(state, 4) == [-1] * 4
 
 
-def test_sweep__looks_at_every_row(state: MeterState) -> None:
+def test_sweep__looks_at_every_row_in_turn(state: MeterState) -> None:
     state.hot["last_ns"][:3] = SILENT
-    ended = set(looks(state, 4)) - {-1}
-    np.testing.assert_array_equal(sorted(ended), [0, 1, 2])
+    assert looks(state, 4) == [1, 2, 0, 1]
+
+
+def test_sweep__looks_at_nothing_where_nothing_lives(state: MeterState) -> None:
+    state.meter["live"] = 0
+    assert looks(state, 3) == [-1] * 3
