@@ -90,8 +90,8 @@ VOICE = dtype_of(VOICE_FIELDS)
 
 TRIP_FIELDS = (
     Field("asked", "u4", "transaction of the latest STUN request that way, folded; 0 when it was answered"),
-    Field("asked_ns", "i8", "when its first copy passed", "ns"),
     *ROUND_TRIPS,
+    Field("asked_ns", "i8", "when its first copy passed", "ns"),
 )
 TRIP = dtype_of(TRIP_FIELDS)
 
