@@ -2,7 +2,8 @@
 
 Each stage does all that the stage before it does and one thing more, on the same capture, in one process and on one
 core. Rounds are interleaved and medians count. The flow table of the stages ``fetch`` to ``count`` is warm: a first
-round, which is not counted, has opened all flows; none ends. ``meter`` and ``pipeline`` begin with an empty one.
+round, which is not counted, has opened all flows; none ends. Those after begin with an empty one: ``open and end`` lets
+flows begin, expire and be handed out while nothing looks at payload, ``study`` is all of the meter.
 
 With ``--bars`` the peers are timed on the same workload in the same run, and what is asked beside each of them is put
 in nanoseconds beside the stages: what a packet costs that is read, dissected and counted, and nothing more, is the
@@ -23,10 +24,13 @@ from bench.peers import contenders, measure
 from bench.workloads import catalog
 from flowclass.capture.source import open_source
 from flowclass.dissect.plain import dissect_plain
+from flowclass.flow.expire import drain_table, end_flow
 from flowclass.flow.flowmeter import FlowMeter
 from flowclass.flow.meter import (
     FETCH_FLOW_AHEAD,
     FETCH_REST_AHEAD,
+    RECORDS_PER_PACKET,
+    SWEEP_EVERY,
     account,
     add_to_flow,
     begin_flow,
@@ -36,11 +40,12 @@ from flowclass.flow.meter import (
 )
 from flowclass.flow.state import MeterSettings, MeterState, new_state
 from flowclass.flow.study import FIRM
+from flowclass.flow.sweep import end_reason, has_expired, sweep_one
 from flowclass.flow.table import find, first_slot
-from flowclass.jit import entry, fused, prefetch, reference
+from flowclass.jit import entry, fused, int64, prefetch, reference
 from flowclass.pipeline import Pipeline
 from flowclass.record.status import Status
-from flowclass.record.verdict import Kind
+from flowclass.record.verdict import App, Kind
 from flowclass.sinks.table import Summary
 
 #: Room for every flow of the workloads, so that the warm stages never evict.
@@ -50,38 +55,55 @@ BARS = {"calls": {"ndpi": 12.0, "nfstream": 40.0}, "corpus": {"ndpi": 15.0, "nfs
 #: The last stage that looks at no payload.
 LEAST_STAGE = "account and count"
 #: How far a stage goes.
-DISSECT, FETCH, FIND, COUNT = range(4)
+DISSECT, FETCH, FIND, COUNT, LIVE = range(5)
 
 
 @fused
-def _count(state: Any, k: int) -> int:
-    """Book the packet, find or open its flow and count it there; nothing looks at its payload."""
-    pkt = state.packets[k]
-    account(state.refs[0], pkt, state)
-    if pkt["status"] != Status.OK:
-        return 0
-    row, direction = find(state, pkt)
+def _count(state: Any, k: int, row: int, direction: int) -> None:
+    """Count the packet in its flow, or in one that it opens; nothing will look at its payload."""
     if row < 0:
-        row = begin_flow(pkt, state)
-        state.body[row]["stage"] = FIRM
-        state.body[row]["kind"] = Kind.NOT_VOIP
+        row = begin_flow(state.packets[k], state)
+        body = state.body[row]
+        body["stage"] = FIRM
+        body["app"] = App.OTHER
+        body["kind"] = Kind.NOT_VOIP
     add_to_flow(state, k, row, direction)
-    return row
+
+
+@fused
+def _live(state: Any, k: int, row: int, direction: int) -> None:
+    """Count the packet, and let flows end before and after it as the meter does."""
+    ts_ns = int64(state.packets[k]["ts_ns"])
+    if row >= 0 and has_expired(state.hot[row], ts_ns, state.meter[0]):
+        end_flow(state, row, end_reason(state.hot[row]))
+        row, direction = -1, 0
+    _count(state, k, row, direction)
+    if k % SWEEP_EVERY == 0:
+        overdue = sweep_one(state, ts_ns)
+        if overdue >= 0:
+            end_flow(state, overdue, end_reason(state.hot[overdue]))
 
 
 @entry
-def run_stage(arrays: Any, depth: int) -> int:
-    """Take a block through the first stages of `flowclass.flow.meter.meter_block`; return a number nobody needs."""
+def run_stage(arrays: Any, depth: int, start: int) -> int:
+    """Take a block's packets from ``start`` on through the first stages of `flowclass.flow.meter.meter_block`.
+
+    Returns
+    -------
+    int
+        The first packet not taken, for want of room for flows that have ended.
+    """
     state = reference(arrays)
-    used = 0
     batch = state.packets.size
-    for start in range(0, state.refs.size, batch):
+    room = state.ready.size - batch * RECORDS_PER_PACKET
+    while start < state.refs.size and state.meter[0]["ready"] <= room:
         count = min(batch, state.refs.size - start)
         for k in range(count):
             pkt = state.packets[k]
             plain = dissect_plain(state.data, state.refs[start + k], pkt, state.seed)
             if plain or dissect_odd(state, start + k, k) == Status.OK:
                 prefetch(state.index, first_slot(state.index, pkt["hash"]))
+        start += count
         if depth == DISSECT:
             continue
         for k in range(min(count, FETCH_FLOW_AHEAD)):
@@ -93,11 +115,18 @@ def run_stage(arrays: Any, depth: int) -> int:
                 fetch_flow(state, k + FETCH_FLOW_AHEAD)
             if k + FETCH_REST_AHEAD < count:
                 fetch_rest(state, k + FETCH_REST_AHEAD)
-            if depth == FIND and state.packets[k]["status"] == Status.OK:
-                used += find(state, state.packets[k])[0]
-            elif depth == COUNT:
-                used += _count(state, k)
-    return used
+            if depth >= COUNT:
+                account(state.refs[start - count + k], state.packets[k], state)
+            if depth == FETCH or state.packets[k]["status"] != Status.OK:
+                continue
+            row, direction = find(state, state.packets[k])
+            # Found but not used it would be left out by the compiler.
+            state.packets[k]["flow"] = row
+            if depth == COUNT:
+                _count(state, k, row, direction)
+            elif depth == LIVE:
+                _live(state, k, row, direction)
+    return start
 
 
 def _blocks(path: str, take: Callable[[Any], Any]) -> tuple[float, int]:
@@ -114,7 +143,32 @@ def _blocks(path: str, take: Callable[[Any], Any]) -> tuple[float, int]:
 
 
 def _kernels(state: MeterState, depth: int) -> Callable[[Any], Any]:
-    return lambda block: run_stage(state._replace(data=block.data, refs=block.refs), depth)
+    """Return what takes a block so far; nobody takes the records."""
+
+    def take(block: Any) -> None:
+        here = state._replace(data=block.data, refs=block.refs)
+        start = 0
+        while start < block.refs.size:
+            start = run_stage(here, depth, start)
+            _forget_records(state)
+
+    return take
+
+
+def _forget_records(state: MeterState) -> None:
+    for name in ("ready", "ready_rows", "ready_media", "ready_events"):
+        state.meter[name] = 0
+
+
+def _live_and_end(path: str) -> tuple[float, int]:
+    """Let flows begin and end; nothing looks at payload."""
+    state = new_state(SETTINGS)
+    spent, packets = _blocks(path, _kernels(state, LIVE))
+    begin, row = time.process_time(), 0
+    while row >= 0:
+        row = drain_table(row, state)
+        _forget_records(state)
+    return spent + time.process_time() - begin, packets
 
 
 def _meter(path: str) -> tuple[float, int]:
@@ -181,7 +235,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "fetch flow rows": lambda: _blocks(path, _kernels(state, FETCH)),
         "find": lambda: _blocks(path, _kernels(state, FIND)),
         "account and count": lambda: _blocks(path, _kernels(state, COUNT)),
-        "open, study, end": lambda: _meter(path),
+        "open and end": lambda: _live_and_end(path),
+        "study": lambda: _meter(path),
         "label, sum up": lambda: _pipeline(path),
     }
     _blocks(path, _kernels(state, COUNT))
