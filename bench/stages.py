@@ -23,26 +23,15 @@ from typing import Any
 from bench.peers import contenders, measure
 from bench.workloads import catalog
 from flowclass.capture.source import open_source
-from flowclass.dissect.plain import dissect_plain
+from flowclass.flow.batch import dissect_batch, fetch_ahead, fetch_first
 from flowclass.flow.expire import drain_table, end_flow
 from flowclass.flow.flowmeter import FlowMeter
-from flowclass.flow.meter import (
-    FETCH_FLOW_AHEAD,
-    FETCH_REST_AHEAD,
-    RECORDS_PER_PACKET,
-    SWEEP_EVERY,
-    account,
-    add_to_flow,
-    begin_flow,
-    dissect_odd,
-    fetch_flow,
-    fetch_rest,
-)
+from flowclass.flow.meter import RECORDS_PER_PACKET, SWEEP_EVERY, account, add_to_flow, begin_flow
 from flowclass.flow.state import MeterSettings, MeterState, new_state
 from flowclass.flow.study import FIRM
 from flowclass.flow.sweep import end_reason, has_expired, sweep_one
-from flowclass.flow.table import find, first_slot
-from flowclass.jit import entry, fused, int64, prefetch, reference
+from flowclass.flow.table import find
+from flowclass.jit import entry, fused, int64, reference
 from flowclass.pipeline import Pipeline
 from flowclass.record.status import Status
 from flowclass.record.verdict import App, Kind
@@ -98,23 +87,13 @@ def run_stage(arrays: Any, depth: int, start: int) -> int:
     room = state.ready.size - batch * RECORDS_PER_PACKET
     while start < state.refs.size and state.meter[0]["ready"] <= room:
         count = min(batch, state.refs.size - start)
-        for k in range(count):
-            pkt = state.packets[k]
-            plain = dissect_plain(state.data, state.refs[start + k], pkt, state.seed)
-            if plain or dissect_odd(state, start + k, k) == Status.OK:
-                prefetch(state.index, first_slot(state.index, pkt["hash"]))
+        dissect_batch(state, start, count)
         start += count
         if depth == DISSECT:
             continue
-        for k in range(min(count, FETCH_FLOW_AHEAD)):
-            fetch_flow(state, k)
-        for k in range(min(count, FETCH_REST_AHEAD)):
-            fetch_rest(state, k)
+        fetch_first(state, count)
         for k in range(count):
-            if k + FETCH_FLOW_AHEAD < count:
-                fetch_flow(state, k + FETCH_FLOW_AHEAD)
-            if k + FETCH_REST_AHEAD < count:
-                fetch_rest(state, k + FETCH_REST_AHEAD)
+            fetch_ahead(state, k, count)
             if depth >= COUNT:
                 account(state.refs[start - count + k], state.packets[k], state)
             if depth == FETCH or state.packets[k]["status"] != Status.OK:

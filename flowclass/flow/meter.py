@@ -12,17 +12,15 @@ from typing import Any
 import numpy as np
 
 from flowclass.dissect.duplicate import is_duplicate
-from flowclass.dissect.packet import dissect_any
-from flowclass.dissect.plain import dissect_plain
+from flowclass.flow.batch import dissect_batch, fetch_ahead, fetch_first
 from flowclass.flow.expire import MAX_MEDIA, end_flow
 from flowclass.flow.resolved import resolved_app
-from flowclass.flow.rows import BODY, LINE_BYTES, STREAM, WINDOW, offset_of
 from flowclass.flow.sipevents import MESSAGES_PER_PACKET
 from flowclass.flow.study import OPEN, follow_media, follow_sip, note_tcp, study
 from flowclass.flow.sweep import choose_early, end_reason, has_expired, row_to_evict, sweep_one
-from flowclass.flow.table import BODY_BYTES, find, first_slot, insert, likely_row
+from flowclass.flow.table import find, insert
 from flowclass.flow.voice import listen
-from flowclass.jit import entry, int64, kernel, prefetch, reference, unit
+from flowclass.jit import entry, int64, kernel, reference
 from flowclass.record.packet import Fragment
 from flowclass.record.status import Anomaly, EndReason, Status
 from flowclass.record.verdict import Kind
@@ -34,14 +32,7 @@ RECORDS_PER_PACKET = 3
 #: One row of the table is looked at for expiry with every so many packets.
 SWEEP_EVERY = 4
 SECOND_NS = 1_000_000_000
-STREAM_BYTES = STREAM.itemsize
-WINDOWS_AT = offset_of(BODY, "window")
-WINDOW_BYTES = WINDOW.itemsize
 ANOMALIES = len(Anomaly)
-#: Packets between asking for a flow's first lines, for the rest of it, and metering: long enough for a row to come
-#: from memory, short enough that all rows on their way stay in a 32 kB first-level cache (bench/kernels).
-FETCH_FLOW_AHEAD = 24
-FETCH_REST_AHEAD = 12
 
 
 @kernel
@@ -178,48 +169,6 @@ def meter_packet(state: Any, k: int) -> None:
             end_flow(state, overdue, end_reason(state.hot[overdue]))
 
 
-@kernel
-def fetch_flow(state: Any, k: int) -> None:
-    """Fetch the first lines of the flow that ``state.packets[k]`` most likely belongs to, and note its row."""
-    pkt = state.packets[k]
-    if pkt["status"] != Status.OK:
-        return
-    row = likely_row(state.index, pkt["hash"])
-    pkt["flow"] = row
-    if row >= 0:
-        prefetch(state.hot, row)
-        prefetch(state.body_bytes, row * BODY_BYTES)
-
-
-@kernel
-def fetch_rest(state: Any, k: int) -> None:
-    """Fetch what else the packet will touch, as its flow's first line tells: a window, or its media stream."""
-    pkt = state.packets[k]
-    row = int64(pkt["flow"])
-    if pkt["status"] != Status.OK or row < 0:
-        return
-    if pkt["payload_bytes"] <= 0:
-        return
-    body = state.body[row]
-    flow = state.hot[row]
-    direction = 0 if flow["src_lo"] == pkt["src_lo"] and flow["sport"] == pkt["sport"] else 1
-    if body["stage"] == OPEN:
-        window = row * BODY_BYTES + WINDOWS_AT + direction * WINDOW_BYTES
-        prefetch(state.body_bytes, row * BODY_BYTES + LINE_BYTES)
-        prefetch(state.body_bytes, window)
-        prefetch(state.body_bytes, window + LINE_BYTES)
-    if body["stream_hint"][direction] > 0:
-        stream = (int64(body["stream_hint"][direction]) - 1) * STREAM_BYTES
-        prefetch(state.stream_bytes, stream)
-        prefetch(state.stream_bytes, stream + LINE_BYTES)
-
-
-@unit
-def dissect_odd(state: Any, frame: int, k: int) -> int:
-    """Dissect ``state.refs[frame]``, which is not plain, into ``state.packets[k]``; return its Status."""
-    return dissect_any(state.data, state.refs[frame], state.packets[k], state.fragments, state.seed)
-
-
 @entry
 def meter_block(arrays: Any, start: int, first_frame: int) -> int:
     """Meter the frames ``refs[start:]`` until they end or the ready records fill up.
@@ -249,20 +198,10 @@ def meter_block(arrays: Any, start: int, first_frame: int) -> int:
         and meter["ready_events"] <= event_room
     ):
         count = min(batch, state.refs.size - start)
+        dissect_batch(state, start, count)
+        fetch_first(state, count)
         for k in range(count):
-            pkt = state.packets[k]
-            plain = dissect_plain(state.data, state.refs[start + k], pkt, state.seed)
-            if plain or dissect_odd(state, start + k, k) == Status.OK:
-                prefetch(state.index, first_slot(state.index, pkt["hash"]))
-        for k in range(min(count, FETCH_FLOW_AHEAD)):
-            fetch_flow(state, k)
-        for k in range(min(count, FETCH_REST_AHEAD)):
-            fetch_rest(state, k)
-        for k in range(count):
-            if k + FETCH_FLOW_AHEAD < count:
-                fetch_flow(state, k + FETCH_FLOW_AHEAD)
-            if k + FETCH_REST_AHEAD < count:
-                fetch_rest(state, k + FETCH_REST_AHEAD)
+            fetch_ahead(state, k, count)
             meter["frame"] = first_frame + start + k
             account(state.refs[start + k], state.packets[k], state)
             if state.packets[k]["status"] == Status.OK:

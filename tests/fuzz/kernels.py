@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from flowclass.dissect.packet import dissect_packet
+from flowclass.flow.batch import BODY_BYTES, WINDOWS_AT
 from flowclass.flow.expire import hand_out
-from flowclass.flow.meter import BODY_BYTES, WINDOWS_AT
 from flowclass.flow.reassembly import release_hello
 from flowclass.flow.reports import release_reports
 from flowclass.flow.streams import release_streams
