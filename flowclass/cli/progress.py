@@ -41,4 +41,4 @@ def announce_compilation(*, quiet: bool) -> None:
     from flowclass.jit import cache_is_cold
 
     if not quiet and cache_is_cold():
-        print("flowclass: compiling kernels (first run, 20 to 30 seconds on two cores)…", file=sys.stderr)
+        print("flowclass: compiling kernels (first run, 10 to 20 seconds on two cores)…", file=sys.stderr)

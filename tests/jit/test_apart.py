@@ -13,7 +13,7 @@ from flowclass.jit import JIT_ENABLED
 
 pytestmark = pytest.mark.skipif(not JIT_ENABLED, reason="nothing is compiled without the JIT")
 
-#: Two tasks leave the process they ran in; then the cache is made warm and a third must not run.
+#: Two tasks name the process they ran in, one between them fails; then the cache is made warm and a third must not run.
 TASKS = """
 import os, sys, threading
 from pathlib import Path
@@ -31,6 +31,24 @@ compile_apart([task("first"), lambda: 1 / 0, task("second")])
 (CACHE_FOLDER / "some.nbi").touch()
 compile_apart([task("third")])
 print(os.getpid())
+"""
+
+#: A task makes calls at every depth of its stack; page faults of the process that ran it are told.
+DEEP = """
+import resource
+from flowclass.jit.apart import compile_apart
+
+def leaf():
+    pass
+
+def descend(depth):
+    for _ in range(500):
+        leaf()
+    if depth:
+        descend(depth - 1)
+
+compile_apart([lambda: descend(800)])
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_minflt)
 """
 
 #: Settings of numba that another user of it in the process relies on.
@@ -57,9 +75,17 @@ def test_tasks_run_in_other_processes_while_the_cache_is_cold(tmp_path: Path) ->
     ended = run(TASKS, tmp_path / "cache", str(tmp_path), "alone")
     assert ended.returncode == 0, ended.stderr
     pids = {(tmp_path / name).read_text() for name in ("first", "second")}
-    assert len(pids) == 2
     assert ended.stdout.strip() not in pids
     assert not (tmp_path / "third").exists()
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one processor compiles one after the other")
+def test_no_depth_of_a_tasks_stack_maps_memory_with_every_call(tmp_path: Path) -> None:
+    shallow, deep = (
+        int(run(source, tmp_path / name, str(tmp_path)).stdout)
+        for name, source in (("shallow", DEEP.replace("800", "0")), ("deep", DEEP))
+    )
+    assert deep - shallow < 500
 
 
 def test_nothing_is_forked_beside_other_threads(tmp_path: Path) -> None:
