@@ -18,9 +18,9 @@ from flowclass.cli import analyze, checkconfig, corpus, doctor, evaluate, explai
 from flowclass.errors import FlowclassError
 from flowclass.journal import Level, log
 
-#: New objects after which Python looks for garbage in cycles. Records in progress, of which there may be a million,
-#: hold none, and with Python's own 700 it would walk them again and again.
-GARBAGE_EVERY = 50_000
+#: New objects after which Python looks for garbage in cycles. Calls in progress, of which there may be millions of
+#: objects, hold none, and with Python's own 700 it would walk them again and again (bench.concurrent).
+GARBAGE_EVERY = 1_000_000
 OK, FAILURE, USAGE, PARTIAL, INTERRUPTED = 0, 1, 2, 3, 130
 VERBS = {
     "analyze": analyze,

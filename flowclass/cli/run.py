@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import gc
 
+#: New objects after which the service looks for garbage in cycles: fewer than commands that end do, because what a
+#: server leaves with each answer would else add up to a hundred megabytes.
+GARBAGE_EVERY = 50_000
 SUMMARY = "label the flows of a network interface, without end"
 DESCRIPTION = (
     "Capture from an interface (Linux, CAP_NET_RAW), name the application of every flow, write records and serve "
@@ -26,6 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
     from flowclass.daemon.service import Service
     from flowclass.daemon.settings import ServiceSettings
 
+    gc.set_threshold(GARBAGE_EVERY)
     announce_compilation(quiet=False)
     service = Service(
         lambda: ServiceSettings.read(
