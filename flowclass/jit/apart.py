@@ -12,7 +12,6 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any
 
 from flowclass.jit.cache import cache_is_cold, kernels_can_be_kept
 
@@ -32,26 +31,24 @@ def compile_apart(tasks: Sequence[Callable[[], object]]) -> None:
     if processors < 2 or not alone or not kernels_can_be_kept() or not cache_is_cold():
         return
     context = multiprocessing.get_context("fork")
-    turn = context.Value("i", 0)
-    running = [context.Process(target=_run, args=(tasks, turn), daemon=True) for _ in range(processors)]
+    numbers, writing = os.pipe()
+    os.write(writing, bytes(range(len(tasks))))
+    os.close(writing)
+    running = [context.Process(target=_run, args=(tasks, numbers), daemon=True) for _ in range(processors)]
     for process in running:
         process.start()
+    os.close(numbers)
     for process in running:
         process.join()
 
 
-def _run(tasks: Sequence[Callable[[], object]], turn: Any) -> None:
-    """Run the next task by number, ``turn.value``, until there is none."""
+def _run(tasks: Sequence[Callable[[], object]], numbers: int) -> None:
+    """Run the task whose number comes next from a pipe, a byte each, until it is empty."""
     # A tenth of the time would go into looking for garbage, in a process that soon ends.
     gc.disable()
-    while True:
-        with turn.get_lock():
-            mine = turn.value
-            turn.value += 1
-        if mine >= len(tasks):
-            return
+    while number := os.read(numbers, 1):
         with suppress(Exception):
-            tasks[mine]()
+            tasks[number[0]]()
 
 
 # CPython keeps frames in pieces of 16 kB, and maps and unmaps one with every call that crosses the end of a piece
