@@ -13,6 +13,7 @@ import zlib
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from flowclass.capture.gunzip import Gunzip
 from flowclass.errors import CaptureError, UsageError
 
 #: RFC 1952 §2.3.1 with the only method there is; RFC 8878 §3.1.1 and §3.1.2 (skippable frames end in 184D2A5?).
@@ -164,24 +165,12 @@ def _unwrap(name: str, raw: Any, checks: list[Any]) -> tuple[Any, bytes]:
             head += part[:count]
         joined = Joined(bytes(head), stream)
         if head.startswith(GZIP_MAGIC):
-            stream = _gunzip(joined)
+            stream = Gunzip(joined)
         elif head == ZSTD_MAGIC or (head[1:] == ZSTD_SKIPPABLE_TAIL and head[0] >> 4 == 5):
             stream = _unzstd(joined, checks)
         else:
             return joined, bytes(head)
     raise CaptureError(f"{name}: is compressed more than {MAXIMUM_LAYERS - 1} times over; decompress it first")
-
-
-def _gunzip(source: Any) -> Any:
-    """Return a reader of gzip, by isal when it is installed (several times faster)."""
-    try:
-        from isal.igzip import IGzipFile
-    except ImportError:
-        from gzip import GzipFile
-
-        return GzipFile(fileobj=source, mode="rb")
-    reader: Any = IGzipFile
-    return reader(fileobj=source, mode="rb")
 
 
 def _unzstd(source: Any, checks: list[Any]) -> Any:

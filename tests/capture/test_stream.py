@@ -48,7 +48,7 @@ def test_compression_changes_nothing(kind: Any, pack: Any) -> None:
 
 
 def test_gzip_without_isal(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "isal.igzip", None)
+    monkeypatch.setitem(sys.modules, "isal.isal_zlib", None)
     assert read([io.BytesIO(gzip.compress(pcap(PACKETS)))]) == (PACKETS, [], False)
 
 
