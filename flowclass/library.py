@@ -25,7 +25,7 @@ from flowclass.pipeline import Pipeline
 from flowclass.privacy.policy import PolicySettings, RecordPolicy
 from flowclass.record.stats import STATS
 from flowclass.sinks.arrow import ArrowFlows
-from flowclass.sinks.callfile import call_table
+from flowclass.sinks.callgroups import call_table
 
 
 @dataclass(frozen=True)

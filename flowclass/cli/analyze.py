@@ -57,7 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
     from flowclass.cli.account import add_up, balances, lines_of
     from flowclass.cli.progress import Progress, announce_compilation
     from flowclass.privacy.policy import PolicySettings, RecordPolicy
-    from flowclass.sinks.sink import open_sink
+    from flowclass.sinks.sink import check_outputs, open_sink
     from flowclass.sinks.table import Summary, print_table
 
     tables = tables_of(arguments.config)
@@ -65,12 +65,14 @@ def run(arguments: argparse.Namespace) -> int:
     quality = QualitySettings.of(tables.get("quality", {}))
     policy = RecordPolicy(PolicySettings.of(tables, arguments.networks, arguments.anonymize))
     bundle = bundle_of(arguments.model)
+    outputs = ((arguments.flows, arguments.format), (arguments.calls, None))
+    check_outputs([output for output in outputs if output[0] is not None], arguments.input)
     announce_compilation(quiet=arguments.quiet)
     summary = Summary()
     sinks: list[Sink] = [summary]
     with ExitStack() as closing:
         if arguments.flows is not None:
-            sinks.append(open_sink(arguments.flows, arguments.format, arguments.input, policy.enrichment))
+            sinks.append(open_sink(arguments.flows, arguments.format, policy.enrichment))
             closing.callback(sinks[-1].close)
         progress = closing.enter_context(Progress(quiet=arguments.quiet))
 

@@ -9,8 +9,8 @@ from itertools import islice
 from typing import Any
 
 from flowclass.calls.batch import STREAMS, Calls
-from flowclass.calls.record import CALL_COLUMNS, COLUMN_NAMES, Call, as_dict
-from flowclass.sinks.arrow import require_pyarrow
+from flowclass.calls.record import CALL_COLUMNS, COLUMN_NAMES
+from flowclass.sinks.callgroups import CallGroups
 from flowclass.sinks.csv import QUOTED_MARKS, quoted
 from flowclass.sinks.sink import Output, format_of
 
@@ -24,24 +24,23 @@ class CallFile:
     def __init__(self, path: str) -> None:
         self._format = format_of(path, None)
         self._output = Output(path, whole=self._format == "parquet")
-        self._waiting: list[Call] = []
+        self._groups: CallGroups | None = None
         if self._format == "csv":
             self._output.write((",".join(COLUMN_NAMES) + "\n").encode())
+        elif self._format == "parquet":
+            self._groups = CallGroups(self._output)
 
     def write(self, calls: Calls) -> None:
         """Write records."""
-        if self._format == "jsonl":
-            self._output.write(_json_lines(calls).encode())
-        elif self._format == "csv":
-            self._output.write(_csv_lines(calls).encode())
+        if self._groups is not None:
+            self._groups.write(calls)
         else:
-            self._waiting += calls
+            lines = _json_lines(calls) if self._format == "jsonl" else _csv_lines(calls)
+            self._output.write(lines.encode())
 
     def close(self) -> None:
         """Finish the file."""
-        if self._format == "parquet":
-            self._output.write(_parquet(self._waiting))
-        self._output.close()
+        (self._groups or self._output).close()
 
 
 def _csv_lines(calls: Calls) -> str:
@@ -135,40 +134,3 @@ def _quoted(texts: list[str]) -> list[str]:
         return texts
     fields = {text: quoted(text) for text in set(texts)}
     return [fields[text] for text in texts]
-
-
-def _stream_type(pa: Any) -> Any:
-    """Return the Arrow type of one stream of a call."""
-    words, counts = (
-        ("direction", "kind", "codec_guess"),
-        ("ssrc", "payload_type", "clock_hz", "packets", "lost", "reordered", "duplicates"),
-    )
-    reals = ("loss", "burst_ratio", "jitter_s", "jitter_max_s", "frame_ms", "far_loss", "far_jitter_s", "rtt_s")
-    kinds = ((words, pa.string()), (counts, pa.int64()), (reals, pa.float64()))
-    return pa.struct([(name, kind) for names, kind in kinds for name in names])
-
-
-def call_table(calls: Iterable[Call]) -> Any:
-    """Return calls as an Arrow table.
-
-    Raises
-    ------
-    SinkError
-        When pyarrow is not installed.
-    """
-    pa = require_pyarrow()
-    kinds = {
-        "str": pa.string(), "list[str]": pa.list_(pa.string()), "float": pa.float64(), "float | None": pa.float64(),
-        "int | None": pa.int64(),
-        "str | None": pa.string(),
-        "bool": pa.bool_(), "int": pa.int64(), "list[dict[str, Any]]": pa.list_(_stream_type(pa)),
-    }  # fmt: skip
-    schema = pa.schema([(one.name, kinds[str(one.type)]) for one in CALL_COLUMNS])
-    return pa.Table.from_pylist([as_dict(call) for call in calls], schema=schema)
-
-
-def _parquet(calls: list[Call]) -> bytes:
-    pa = require_pyarrow()
-    buffer = pa.BufferOutputStream()
-    pa.parquet.write_table(call_table(calls), buffer)
-    return bytes(buffer.getvalue())

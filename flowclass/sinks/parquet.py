@@ -13,15 +13,41 @@ from flowclass.sinks.sink import Output
 ROW_GROUP = 1 << 16
 
 
+class GroupWriter:
+    """Row groups in a Parquet file; failures of Arrow are SinkErrors."""
+
+    def __init__(self, output: Output, schema: Any) -> None:
+        self._pa = require_pyarrow()
+        self._output = output
+        self._file = _ArrowFile(output)
+        self._writer = self._pa.parquet.ParquetWriter(self._file, schema, compression="zstd")
+
+    def write(self, table: Any) -> None:
+        """Write an Arrow table as a row group."""
+        self._guarded(lambda: self._writer.write_table(table, row_group_size=ROW_GROUP))
+
+    def _guarded(self, action: Any) -> None:
+        """Run an Arrow action; its failures are SinkErrors."""
+        try:
+            action()
+        except (SinkError, BrokenPipeError):
+            raise
+        except (OSError, self._pa.ArrowException) as error:
+            raise SinkError(f"cannot write records to {self._output.name}: {error}") from error
+
+    def close(self) -> None:
+        """Write the footer, and close the output."""
+        self._guarded(self._writer.close)
+        self._output.close()
+
+
 class ParquetSink:
-    """Write records as row groups of ROW_GROUP."""
+    """Write flow records as row groups of ROW_GROUP."""
 
     def __init__(self, output: Output, enrichment: Enrichment | None = None) -> None:
         self._pa = require_pyarrow()
         self._arrow = ArrowFlows(enrichment)
-        self._output = output
-        self._file = _ArrowFile(output)
-        self._writer = self._pa.parquet.ParquetWriter(self._file, self._arrow.schema, compression="zstd")
+        self._groups = GroupWriter(output, self._arrow.schema)
         self._waiting: list[Any] = []
         self._rows = 0
 
@@ -36,25 +62,14 @@ class ParquetSink:
 
     def _write_group(self) -> None:
         """Write what was gathered."""
-        table = self._pa.Table.from_batches(self._waiting, self._arrow.schema)
-        self._guarded(lambda: self._writer.write_table(table.unify_dictionaries(), row_group_size=ROW_GROUP))
+        self._groups.write(self._pa.Table.from_batches(self._waiting, self._arrow.schema).unify_dictionaries())
         self._waiting, self._rows = [], 0
-
-    def _guarded(self, action: Any) -> None:
-        """Run an Arrow action; its failures are SinkErrors."""
-        try:
-            action()
-        except (SinkError, BrokenPipeError):
-            raise
-        except (OSError, self._pa.ArrowException) as error:
-            raise SinkError(f"cannot write records to {self._output.name}: {error}") from error
 
     def close(self) -> None:
         """Write the last group and the footer."""
         if self._waiting:
             self._write_group()
-        self._guarded(self._writer.close)
-        self._output.close()
+        self._groups.close()
 
 
 class _ArrowFile:

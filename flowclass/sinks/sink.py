@@ -120,26 +120,48 @@ def format_of(path: str, chosen: str | None) -> str:
     return ENDINGS[ending]
 
 
-def open_sink(path: str, chosen: str | None, inputs: Sequence[str] = (), enrichment: Enrichment | None = None) -> Sink:
+def check_outputs(outputs: Sequence[tuple[str, str | None]], inputs: Sequence[str]) -> None:
+    """See whether records can go to some places before any is opened, which empties a file.
+
+    Parameters
+    ----------
+    outputs : path (``-`` for standard output) and chosen format of each, as for `format_of`
+    inputs : files being read, which must not be overwritten
+
+    Raises
+    ------
+    UsageError
+        A format cannot be told, a file is one of the inputs, or two are the same.
+    """
+    seen: list[str] = []
+    for path, chosen in outputs:
+        format_of(path, chosen)
+        if path == "-":
+            continue
+        if any(_same_file(path, other) for other in inputs):
+            raise UsageError(f"{path} is one of the inputs: write the records elsewhere")
+        if any(Path(path).absolute() == Path(other).absolute() or _same_file(path, other) for other in seen):
+            raise UsageError(f"{path} is named for two kinds of records: give each a file of its own")
+        seen.append(path)
+
+
+def open_sink(path: str, chosen: str | None, enrichment: Enrichment | None = None) -> Sink:
     """Return a sink for flow records.
 
     Parameters
     ----------
     path : file name, or ``-`` for standard output
     chosen : one of FORMATS, or None to go by the ending
-    inputs : files being read, which must not be overwritten
     enrichment : what adds columns; it may be reloaded while the sink is open, but the columns stay
 
     Raises
     ------
     UsageError
-        The format cannot be told, or the file is one of the inputs.
+        The format cannot be told.
     SinkError
         The file cannot be opened, or the format needs a package that is missing.
     """
     name = format_of(path, chosen)
-    if path != "-" and any(_same_file(path, other) for other in inputs):
-        raise UsageError(f"{path} is one of the inputs: write the records elsewhere")
     if name == "parquet":
         from flowclass.sinks.arrow import require_pyarrow
         from flowclass.sinks.parquet import ParquetSink

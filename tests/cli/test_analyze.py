@@ -59,6 +59,17 @@ def test_flows__csv(capture: str, tmp_path: Path) -> None:
         assert sorted(row["packets"] for row in csv.DictReader(file)) == ["1", "6"]
 
 
+@pytest.mark.parametrize("calls", ["calls.txt", "flows.csv", "input.csv"])
+def test_outputs__no_file_is_emptied_where_one_cannot_be_written(capture: str, tmp_path: Path, calls: str) -> None:
+    flows, taken = tmp_path / "flows.csv", tmp_path / "input.csv"
+    flows.write_text("of yesterday")
+    taken.write_bytes(Path(capture).read_bytes())
+    arguments = ["--quiet", str(taken), "--flows", str(flows), "--calls", str(tmp_path / calls)]
+    assert main(["analyze", *arguments]) == 2
+    assert flows.read_text() == "of yesterday"
+    assert taken.read_bytes() == Path(capture).read_bytes()
+
+
 def test_stats__account(capture: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["analyze", "--quiet", "--stats", capture]) == 0
     out = capsys.readouterr().out

@@ -57,7 +57,7 @@ def extra_of(flow: Any) -> dict[str, Any]:
 
 
 def write(path: Path, flows: Any, verdicts: Any, enrichment: Enrichment) -> Path:
-    sink = open_sink(str(path), None, (), enrichment)
+    sink = open_sink(str(path), None, enrichment)
     sink.write(flows, verdicts, "a.pcap")
     sink.close()
     return path
@@ -104,7 +104,7 @@ def test_open_sink__uses_names_of_a_reloaded_file(tmp_path: Path, enrichment: En
     flows, verdicts = marked_flows(1)
     flows["network"], flows["client"] = 1, 1
     path = tmp_path / f"flows.{ending}"
-    sink = open_sink(str(path), None, (), enrichment)
+    sink = open_sink(str(path), None, enrichment)
     sink.write(flows, verdicts, "a.pcap")
     Path(str(enrichment.settings.file)).write_text("prefix,network\n10.0.0.0/8,newcomer\n")
     enrichment.reload(enrichment.settings)

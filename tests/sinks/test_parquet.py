@@ -52,7 +52,7 @@ def test_parquet__has_its_name_once_it_can_be_read(tmp_path: Path, what: Any) ->
 def test_parquet__on_a_full_disk_leaves_no_file_that_cannot_be_read(tmp_path: Path) -> None:
     sink = open_sink(str(tmp_path / "records.parquet"), None)
     (tmp_path / "records.parquet.part").unlink()
-    output = sink._output  # type: ignore[attr-defined]
+    output = sink._groups._output  # type: ignore[attr-defined]
     output._file.close()
     output._file = Path("/dev/full").open("wb", buffering=0)  # noqa: SIM115 - closed by the sink
     with pytest.raises(SinkError, match="No space left"):

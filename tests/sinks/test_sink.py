@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from flowclass.errors import SinkError, UsageError
-from flowclass.sinks.sink import format_of, open_sink
+from flowclass.sinks.sink import check_outputs, format_of, open_sink
 from tests.sinks.records import random_flows
 
 
@@ -30,12 +30,27 @@ def test_open__a_folder_that_is_not_there() -> None:
         open_sink("/nonexistent/x.csv", None)
 
 
-def test_open__refuses_to_overwrite_an_input(tmp_path: Path) -> None:
+def test_outputs__refuse_to_overwrite_an_input(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_bytes(b"precious")
     with pytest.raises(UsageError, match="one of the inputs"):
-        open_sink(str(path), None, [str(tmp_path / "." / "a.csv")])
+        check_outputs([("-", None), (str(path), None)], [str(tmp_path / "." / "a.csv")])
     assert path.read_bytes() == b"precious"
+
+
+@pytest.mark.parametrize("exists", [False, True])
+def test_outputs__of_two_kinds_are_two_files(tmp_path: Path, exists: bool) -> None:
+    path = tmp_path / "a.csv"
+    if exists:
+        path.touch()
+    with pytest.raises(UsageError, match="named for two kinds of records"):
+        check_outputs([(str(path), None), (str(tmp_path / "." / "a.csv"), None)], [])
+    check_outputs([(str(path), None), (str(tmp_path / "b.csv"), None), ("-", None), ("-", None)], ["-"])
+
+
+def test_outputs__must_have_formats_that_can_be_told() -> None:
+    with pytest.raises(UsageError, match=r"cannot tell the record format of 'b\.txt'"):
+        check_outputs([("a.csv", None), ("b.txt", None)], [])
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
