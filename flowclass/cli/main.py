@@ -39,10 +39,26 @@ EPILOG = "exit codes: 0 ok, 1 failure, 2 usage, 3 part of the input could not be
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser whose errors begin like all our messages, and which takes no abbreviated options."""
+    """An argument parser whose errors begin like all our messages, and which takes no abbreviated options.
+
+    Options of a verb may stand before, between and behind its arguments.
+    """
+
+    _is_mixing = False
 
     def __init__(self, **options: Any) -> None:
         super().__init__(allow_abbrev=False, **options)
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse as argparse does, but with arguments that an option comes between."""
+        if self._subparsers is not None or self._is_mixing or "--" in (args or ()):
+            return super().parse_known_args(args, namespace)
+        # It parses twice by this method: once for the options, once for the rest.
+        self._is_mixing = True
+        try:
+            return self.parse_known_intermixed_args(args, namespace)
+        finally:
+            self._is_mixing = False
 
     def error(self, message: str) -> NoReturn:
         complain(f"{message}; see {self.prog} --help")

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from flowclass.cli.main import VERBS, main
+from flowclass.cli.main import VERBS, build_parser, main
 from flowclass.errors import FlowclassError
 
 HEAVY = ("numba", "llvmlite", "numpy", "sklearn", "scipy", "rich", "pyarrow")
@@ -25,7 +25,7 @@ def run(*arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize("arguments", [["--help"], *([verb, "--help"] for verb in VERBS)], ids=" ".join)
 def test_help__loads_nothing_heavy(arguments: list[str]) -> None:
     code = (
-        "import sys\nfrom flowclass.cli.main import main\n"
+        "import sys\nfrom flowclass.cli.main import build_parser, main\n"
         f"try: main({arguments!r})\nexcept SystemExit as end: assert not end.code\n"
         f"print('HEAVY', [m for m in {HEAVY!r} if m in sys.modules])"
     )
@@ -56,6 +56,24 @@ def test_usage__exits_2_with_one_line(arguments: list[str]) -> None:
 
 def test_options__are_not_abbreviated() -> None:
     assert run("analyze", "--quie", "x").returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["explain", "a.pcap", "--call", "name"], {"input": "a.pcap", "flow": "name", "call": True}),
+        (["explain", "--call", "a.pcap"], {"input": "a.pcap", "flow": None, "call": True}),
+        (
+            ["analyze", "a", "--stats", "b", "--flows", "x", "c"],
+            {"input": ["a", "b", "c"], "flows": "x"},
+        ),
+        (["analyze", "--stats", "--", "-a", "b"], {"input": ["-a", "b"], "stats": True}),
+        (["corpus", "verify", "--manifest", "m", "a"], {"action": "verify", "name": ["a"]}),
+    ],
+)
+def test_options__stand_anywhere(arguments: list[str], expected: dict[str, object]) -> None:
+    parsed = vars(build_parser().parse_args(arguments))
+    assert {name: parsed[name] for name in expected} == expected
 
 
 def test_version() -> None:
