@@ -91,7 +91,7 @@ class Call:
     )
     start: float = field(
         metadata=_about(
-            "first packet of the call's flows, set-up included (a minute before the media at most), since 1970",
+            "first packet of the call's flows, set-up included (75 s at most, but for SIP's), since 1970",
             _SECONDS,
             "s",
         )
