@@ -151,7 +151,7 @@ def next_message(data: Any, at: int, hi: int) -> int:
 
 
 @kernel
-def note_message(data: Any, lo: int, hi: int, pkt: Any, number: Any, state: Any) -> bool:
+def note_message(data: Any, lo: int, hi: int, pkt: Any, flow_number: Any, state: Any) -> bool:
     """Hand out what the SIP message [lo, hi) of a flow says, where it names its dialog; return whether it does."""
     meter = state.meter[0]
     if meter["ready_events"] >= state.events.size:
@@ -160,7 +160,7 @@ def note_message(data: Any, lo: int, hi: int, pkt: Any, number: Any, state: Any)
     read_sip(data, lo, hi, out)
     if out["dialog"] == NO_DIALOG or (out["method"] == 0):
         return False
-    out["flow_id"] = number
+    out["flow_id"] = flow_number
     out["ts_ns"] = pkt["ts_ns"]
     out["src_hi"] = pkt["src_hi"]
     out["src_lo"] = pkt["src_lo"]
@@ -170,7 +170,7 @@ def note_message(data: Any, lo: int, hi: int, pkt: Any, number: Any, state: Any)
 
 
 @kernel
-def end_part(data: Any, pkt: Any, number: Any, state: Any) -> int:
+def end_part(data: Any, pkt: Any, flow_number: Any, state: Any) -> int:
     """Go on with the message that the segment before began, and hand out what it says once it is whole.
 
     Returns
@@ -179,16 +179,16 @@ def end_part(data: Any, pkt: Any, number: Any, state: Any) -> int:
         Where the rest of the segment begins: the segment's end while the message goes on.
     """
     at, hi = int64(pkt["payload_lo"]), int64(pkt["payload_hi"])
-    place = int64(number % np.uint64(PARTS))
+    place = int64(flow_number % np.uint64(PARTS))
     part, buffer = state.sip_parts[place], state.sip_bytes[place]
-    taken = go_on(data, pkt, number, part, buffer)
+    taken = go_on(data, pkt, flow_number, part, buffer)
     if taken < 0:
         return at
     filled = int64(part["filled"])
     end = message_end(buffer, 0, filled)
     if end > filled:
         return hi
-    if note_message(buffer, 0, end, pkt, number, state):
+    if note_message(buffer, 0, end, pkt, flow_number, state):
         state.events[int64(state.meter[0]["ready_events"]) - 1]["is_rest"] = part["is_told"]
     part["flow_id"] = 0
     return at + taken - (filled - end)
@@ -204,19 +204,19 @@ def note_sip(state: Any, k: int, row: int) -> int:
     """
     data, pkt = state.data, state.packets[k]
     at, hi = int64(pkt["payload_lo"]), int64(pkt["payload_hi"])
-    number = np.uint64(flow_id(state.hot[row], state.body[row]))
+    flow_number = np.uint64(flow_id(state.hot[row], state.body[row]))
     if pkt["proto"] == UDP:
-        note_message(data, at, hi, pkt, number, state)
+        note_message(data, at, hi, pkt, flow_number, state)
         return 0
     is_whole = hi - at == pkt["payload_bytes"]
-    at = next_message(data, end_part(data, pkt, number, state), hi)
+    at = next_message(data, end_part(data, pkt, flow_number, state), hi)
     for _ in range(MESSAGES_PER_PACKET - 1):
         if at >= hi:
             return 0
         end = next_message(data, at + 1, hi)
-        is_told = note_message(data, at, end, pkt, number, state)
+        is_told = note_message(data, at, end, pkt, flow_number, state)
         if end >= hi and is_whole and message_end(data, at, hi) > hi:
-            place = int64(number % np.uint64(PARTS))
-            keep_part(data, at, hi, pkt, number, is_told, state.sip_parts[place], state.sip_bytes[place])
+            place = int64(flow_number % np.uint64(PARTS))
+            keep_part(data, at, hi, pkt, flow_number, is_told, state.sip_parts[place], state.sip_bytes[place])
         at = end
     return 0
