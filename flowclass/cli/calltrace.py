@@ -41,7 +41,7 @@ class Second:
     ----------
     packets : all packets
     media : RTP packets
-    lost : RTP sequence numbers passed over, less those that came late
+    lost : RTP sequence numbers passed over; those that come late are taken from the latest seconds that miss some
     """
 
     packets: list[int] = field(default_factory=lambda: [0, 0])
@@ -178,9 +178,18 @@ def _look(
             for way in range(2):
                 into.packets[way] += now.packets[way] - before.packets[way]
                 into.media[way] += now.media[way] - before.media[way]
-                into.lost[way] += now.lost[way] - before.lost[way]
+                into.lost[way] += max(0, now.lost[way] - before.lost[way])
+                _found(flow, way, max(0, before.lost[way] - now.lost[way]))
             flow.last_ns = int(hot["last_ns"][row])
         seen[row] = (flow, now)
+
+
+def _found(flow: CallFlow, way: int, late: int) -> None:
+    """Take packets that came late from what the latest seconds have lost; copies of packets are late for none."""
+    for second in sorted(flow.seconds, reverse=True):
+        filled = min(late, flow.seconds[second].lost[way])
+        flow.seconds[second].lost[way] -= filled
+        late -= filled
 
 
 def _totals(body: Any, streams: Any) -> Second:

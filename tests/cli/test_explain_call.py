@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from flowclass.cli.main import main
-from tests.cli.captures import write
+from tests.cli.captures import pcap, udp, write
 from tests.e2e.test_own_captures import PCAPS
+from tests.messages import rtp
 
 CAPTURE = str(PCAPS / "whatsapp" / "call-2019.pcap")
 
@@ -46,6 +47,25 @@ def test_table_adds_up_to_the_records_packets(capsys: pytest.CaptureFixture[str]
     }
     assert (sums["relay up"] + sums["p2p up"], sums["relay down"] + sums["p2p down"]) == (56, 56)
     assert (sums["lost up"], sums["lost down"]) == (0, 0)
+
+
+def test_packets_that_come_late_were_not_lost(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    missing, copied = range(60, 70), range(120, 126)
+    order = [*(number for number in range(300) if number not in missing)]
+    # Those missing in the second second come in the third; copies come in the fourth.
+    order[110:110], order[170:170] = missing, copied
+    ends = ("10.0.0.1", 4000), ("203.0.113.9", 5000)
+    frames = [
+        (place * 20_000 + 5_000 * way, udp(*ends[way], *ends[1 - way], rtp(111, number, ssrc=way + 1)))
+        for place, number in enumerate(order)
+        for way in range(2)
+    ]
+    path = tmp_path / "late.pcap"
+    path.write_bytes(pcap(frames))
+    assert main(["explain", str(path), "--call"]) == 0
+    headings, rows = table(capsys.readouterr().out)
+    assert len(rows) == 7
+    assert {row[headings.index("lost up")] for row in rows} == {"."}
 
 
 def test_flow_names_its_call(capsys: pytest.CaptureFixture[str]) -> None:
