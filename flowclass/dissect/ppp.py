@@ -32,6 +32,8 @@ _PPPOE = int(TunnelKind.PPPOE)
 @kernel
 def open_serial(data: Any, lo: int, hi: int, may_be_ppp: bool) -> tuple[int, int]:
     """Tell PPP from Cisco HDLC by the address byte, no PPP protocol: captures of either come under each link type."""
+    if lo >= hi:
+        return CUT, lo
     address = u8(data, lo)
     if address == CISCO_UNICAST or address == CISCO_BROADCAST:
         if lo + CISCO_HDLC_HEADER > hi:

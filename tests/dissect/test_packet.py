@@ -151,6 +151,7 @@ def test_ipv6__jumbogram_length_is_believed() -> None:
         (Status.LINK_TRUNCATED, UDP_FRAME[:13], 1),
         (Status.LINK_TRUNCATED, ENCAPSULATIONS["vlan"][1][:16], 1),
         (Status.LINK_TRUNCATED, b"\0", 113),
+        (Status.LINK_TRUNCATED, b"\0\0" + (110).to_bytes(2, "little") + (104).to_bytes(4, "little") + bytes(22), 192),
         (Status.NOT_IP, patched(UDP_FRAME, 12, b"\x08\x06"), 1),
         (Status.NOT_IP, patched(UDP_FRAME, 12, b"\0\3"), 1),
         (Status.NOT_IP, b"\x17" * 40, 101),
