@@ -229,7 +229,6 @@ class Service:
     def _reload(self) -> None:
         """Take over what can be changed; a file that cannot be used changes nothing."""
         self._notifier.tell("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
-        self.health.reloads += 1
         try:
             fresh = self._read_settings()
             bundle, web = bundle_of(fresh.model), web_of(fresh)
@@ -256,4 +255,5 @@ class Service:
                 "settings read again" + (f"; a restart is needed for: {', '.join(kept)}" if kept else ""),
                 Level.WARNING if kept else Level.INFO,
             )
+        self.health.reloads += 1
         self._notifier.tell("READY=1")

@@ -165,7 +165,8 @@ def test_settings_read_again_under_load(veth: Wire, tmp_path: Path) -> None:
         assert service.metric("flowclass_config_last_reload_successful") == 1
         config.write_text('[model]\nfolder = "/nowhere"\n')
         service.process.send_signal(signal.SIGHUP)
-        service.await_metric("flowclass_config_reload_failures_total", 1)
+        service.await_metric("flowclass_config_reloads_total", 2)
+        assert service.metric("flowclass_config_reload_failures_total") == 1
         assert service.metric("flowclass_config_last_reload_successful") == 0
         load.wait()
         until("the account to balance", lambda: balances(service, veth, load.packets))
