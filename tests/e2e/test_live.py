@@ -48,8 +48,8 @@ CALL_SAME = (
     "loss_down", "media", "path", "bytes_up", "bytes_down", "cut_start", "cut_end",
 )  # fmt: skip
 STREAM_SAME = ("ssrc", "direction", "payload_type", "packets", "lost", "reordered", "duplicates")
-#: Of labels that the model gave, by gaps among other things, this share may differ.
-MODEL_MAY_DIFFER = 0.05
+#: Of labels that the model gave, by gaps among other things, this share may differ on a busy machine.
+MODEL_MAY_DIFFER = 0.2
 
 
 def frames_of(capture: Path, begin_s: float | None) -> Iterator[tuple[int, bytes]]:
