@@ -81,7 +81,12 @@ class CallTrace:
 
 
 def calls_of(path: str, name: FlowName | None, bundle: ModelBundle) -> tuple[list[CallTrace], list[str], bool]:
-    """Return the calls of a capture (those with the flow ``name`` alone, if given), its problems, and if it was cut."""
+    """Return the calls of a capture, its problems, and if it was cut.
+
+    Parameters
+    ----------
+    name : the calls with this flow alone, or the one whose ``call_id`` it is
+    """
     calls: list[Call] = []
     rows: dict[int, tuple[Any, Any]] = {}
 
@@ -98,11 +103,11 @@ def calls_of(path: str, name: FlowName | None, bundle: ModelBundle) -> tuple[lis
         pipeline.drain()
     finally:
         source.close()
-    wanted = None if name is None else {number for number, (flow, _) in rows.items() if name.matches(flow)}
+    wanted = {number for number, (flow, _) in rows.items() if name is not None and name.matches(flow)}
     traces = []
     for call in sorted(calls, key=lambda call: call.start):
         numbers = [int(text, 16) for text in call.flows]
-        if wanted is None or not wanted.isdisjoint(numbers):
+        if name is None or name.flow_id == int(call.call_id, 16) or not wanted.isdisjoint(numbers):
             flows = [_flow(*rows[number], call) for number in numbers if number in rows]
             traces.append(CallTrace(call, sorted(flows, key=lambda flow: (flow.first_ns, flow.flow_id))))
     _follow(path, traces, rows)

@@ -31,7 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "flow", metavar="FLOW", nargs="?", help="flow_id, or src:sport-dst:dport/proto in either direction"
     )
     parser.add_argument(
-        "--call", action="store_true", help="explain the call of this flow (or call_id); without FLOW every call"
+        "--call",
+        action="store_true",
+        help="explain the calls of this flow, or of this call_id; without FLOW every call",
     )
     parser.add_argument("--model", metavar="DIR", help="model bundle to use instead of the shipped one")
 
@@ -74,7 +76,7 @@ def _explain_calls(arguments: argparse.Namespace, name: FlowName | None, bundle:
     for problem in problems:
         print(f"flowclass: {problem}", file=sys.stderr)
     if not traces:
-        wanted = "calls" if name is None else f"call with the flow {arguments.flow}"
+        wanted = "calls" if name is None else f"call {arguments.flow}, nor one with a flow of that name"
         raise FlowclassError(f"{arguments.input} has no {wanted}")
     print("\n\n".join("\n".join(describe_call(trace)) for trace in traces))
     return 3 if partial else 0

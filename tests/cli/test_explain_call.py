@@ -74,11 +74,26 @@ def test_flow_names_its_call(capsys: pytest.CaptureFixture[str]) -> None:
     assert explained(capsys, flow_id, "--call") == whole
 
 
+def test_call_id_names_one_call_of_several_on_a_flow(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ends = ("10.0.0.1", 5060), ("203.0.113.9", 5060)
+    invites = [f"INVITE sip:b@h SIP/2.0\r\nCall-ID: {name}\r\nCSeq: 1 INVITE\r\n\r\n".encode() for name in "xyz"]
+    path = tmp_path / "sip.pcap"
+    path.write_bytes(pcap([(place * 1_000_000, udp(*ends[0], *ends[1], one)) for place, one in enumerate(invites)]))
+    assert main(["explain", str(path), "--call"]) == 0
+    calls = [line.split()[1] for line in capsys.readouterr().out.splitlines() if line.startswith("call ")]
+    assert len(set(calls)) == len(invites)
+    for call in calls:
+        assert main(["explain", str(path), call, "--call"]) == 0
+        assert [line for line in capsys.readouterr().out.splitlines() if line.startswith("call ")] == [
+            f"call {call}  sip  client 10.0.0.1"
+        ]
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
         (["--call"], 1, "has no calls"),
-        (["0123456789abcdef", "--call"], 1, "has no call with the flow 0123456789abcdef"),
+        (["0123456789abcdef", "--call"], 1, "has no call 0123456789abcdef, nor one with a flow of that name"),
         ([], 2, "name a flow, or ask for --call"),
     ],
 )
