@@ -68,6 +68,7 @@ def begin_flow(pkt: Any, state: Any) -> int:
     """Open a flow for the packet; return its row. The caller has made room."""
     row = insert(state, pkt)
     body = state.body[row]
+    state.hot[row]["last_ns"] = pkt["ts_ns"]
     body["first_ns"] = pkt["ts_ns"]
     body["origin_ns"] = pkt["ts_ns"]
     body["first_frame"] = state.meter[0]["frame"]
@@ -100,6 +101,7 @@ def reason_to_end(pkt: Any, flow: Any, body: Any, meter: Any) -> int:
 def next_piece(flow: Any, body: Any, meter: Any, ts_ns: int) -> None:
     """Begin the next record of a long flow, which keeps its flow_id, its verdict and its streams."""
     flow["packets"] = 0
+    flow["last_ns"] = ts_ns
     body["first_ns"] = ts_ns
     body["first_frame"] = meter["frame"]
     body["piece"] += np.uint32(1)
@@ -118,7 +120,11 @@ def add_to_flow(state: Any, k: int, row: int, direction: int) -> None:
     body = state.body[row]
     ts_ns = int64(pkt["ts_ns"])
     flow["packets"] += np.uint32(1)
-    flow["last_ns"] = ts_ns
+    # Packets may come out of order, by the clocks of several interfaces or of a card's queues.
+    if ts_ns > flow["last_ns"]:
+        flow["last_ns"] = ts_ns
+    elif ts_ns < body["first_ns"]:
+        body["first_ns"] = ts_ns
     body["packets"][direction] += np.uint32(1)
     body["bytes"][direction] += np.uint64(pkt["ip_bytes"])
     if pkt["anomalies"]:

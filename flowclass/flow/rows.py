@@ -112,7 +112,7 @@ _BODY_FIELDS = (
     Field("bytes", "u8", "IP bytes by direction", "byte", shape=(2,)),
     Field("packets", "u4", "packets by direction", shape=(2,)),
     Field("stream_hint", "i4", "STREAM row of the direction's latest media packet plus 1, 0 for none", shape=(2,)),
-    Field("first_ns", "i8", "first packet of this piece", "ns"),
+    Field("first_ns", "i8", "earliest packet of this piece", "ns"),
     Field("payload_packets", "u4", "packets that carried payload"),
     Field("stream_head", "i4", "first STREAM row of the flow, or -1"),
     Field("anomalies", "u2", "OR of the packets' anomalies"),

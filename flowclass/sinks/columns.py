@@ -123,12 +123,12 @@ FLOW_COLUMNS: dict[Column, ColumnDoc] = {
     Column.FWD_BYTES: ColumnDoc("IP bytes from src to dst", _COUNT, "byte"),
     Column.REV_BYTES: ColumnDoc("IP bytes from dst to src", _COUNT, "byte"),
     Column.START: ColumnDoc(
-        "time of the first packet since 1970-01-01 UTC, written with nine decimals; a reader that makes it a binary64 "
-        "number keeps about 0.2 microseconds",
+        "time of the earliest packet since 1970-01-01 UTC, written with nine decimals; a reader that makes it a "
+        "binary64 number keeps about 0.2 microseconds",
         {"type": "number"},
         "s",
     ),
-    Column.DURATION_S: ColumnDoc("time from the first to the last packet, nine decimals", {"type": "number"}, "s"),
+    Column.DURATION_S: ColumnDoc("time from the earliest to the latest packet, nine decimals", {"type": "number"}, "s"),
     Column.END_REASON: ColumnDoc(
         "why the record was closed (IPFIX flowEndReason, RFC 7012)", {"enum": list(END_REASON_NAMES)}
     ),

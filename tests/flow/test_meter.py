@@ -64,7 +64,7 @@ HOSTS = ["10.0.0.1", "10.0.0.2", "192.0.2.9"]
 HOSTS6 = ["2001:db8::1", "2001:db8::2"]
 
 packet = st.tuples(
-    st.sampled_from([0, 1_000, SECOND // 2, 2 * SECOND, 7 * SECOND]),
+    st.sampled_from([0, 1_000, SECOND // 2, 2 * SECOND, 7 * SECOND, -1_000, -3 * SECOND]),
     st.booleans(),
     st.integers(0, 2),
     st.integers(0, 2),
@@ -129,6 +129,12 @@ def test_meter__time_that_jumps_back_ends_the_flow() -> None:
     both = [frames.udp(ts, "10.0.0.1", 4000, "10.0.0.2", 4001, b"x") for ts in (now, past)]
     flows = run(both)
     assert flows["end_reason"].tolist() == [EndReason.IDLE_TIMEOUT, EndReason.FORCED_END]
+
+
+def test_meter__packets_out_of_order_begin_and_end_a_flow_by_their_times() -> None:
+    times = [START + ms * SECOND // 1000 for ms in (40, 90, 30, 70)]
+    flows = run([frames.udp(ts, "10.0.0.1", 4000, "10.0.0.2", 4001, b"x") for ts in times])
+    assert (flows["first_ns"].tolist(), flows["last_ns"].tolist()) == ([min(times)], [max(times)])
 
 
 def test_meter__full_table_evicts_single_packet_flows_first() -> None:

@@ -87,9 +87,9 @@ def meter(packets: Iterable[PlainPacket], *, idle_ns: int, active_ns: int, linge
         flow.bytes[direction] += p.ip_bytes
         if p.proto == TCP:
             flow.flags[direction] |= p.tcp_flags
-        flow.last_ns = p.ts_ns
+        flow.first_ns, flow.last_ns = min(flow.first_ns, p.ts_ns), max(flow.last_ns, p.ts_ns)
     for key, flow in list(live.items()):
-        is_idle = p.ts_ns - flow.last_ns > idle_ns
+        is_idle = abs(p.ts_ns - flow.last_ns) > idle_ns
         ended = EndReason.IDLE_TIMEOUT if is_idle else EndReason.FORCED_END
         end(key, EndReason.END_OF_FLOW if flow.closed else ended)
     return done
