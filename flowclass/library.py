@@ -89,11 +89,18 @@ class Stream:
         self.schema = self._arrow.schema
         self.calls: list[Call] = []
         self._ready: list[Any] = []
+        arrow, ready = self._arrow, self._ready
+
+        def take(flows: Any, verdicts: Any, capture: str) -> None:
+            # Knows nothing of this object: in a ring of references the meter's memory would stay until Python looks.
+            if len(flows):
+                ready.append(arrow.batch(flows, verdicts, capture))
+
         self._source = open_source([fspath(capture) for capture in captures], bpf=bpf)
         bundle = None if model is None else ModelBundle.load(Path(model))
         self._pipeline = Pipeline(
             self._source.name,
-            self._take,
+            take,
             settings=settings,
             model=bundle,
             on_calls=self.calls.extend,
@@ -129,12 +136,9 @@ class Stream:
         """Whether part of the input could not be read."""
         return self._source.partial
 
-    def _take(self, flows: Any, verdicts: Any, capture: str) -> None:
-        if len(flows):
-            self._ready.append(self._arrow.batch(flows, verdicts, capture))
-
     def _taken(self) -> list[Any]:
-        ready, self._ready = self._ready, []
+        ready = self._ready[:]
+        self._ready.clear()
         return ready
 
 

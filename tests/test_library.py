@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 
 import pyarrow as pa
@@ -72,6 +74,18 @@ def test_analyze__what_cannot_be_read_is_an_error(tmp_path: Path) -> None:
         flowclass.analyze(tmp_path / "nothing-here.pcap")
     with pytest.raises(UsageError):
         flowclass.analyze(SHOWCASE, bpf="no such filter")
+
+
+def test_stream__gives_its_memory_back_at_once() -> None:
+    gc.disable()
+    try:
+        stream = flowclass.Stream(SHOWCASE)
+        assert sum(len(batch) for batch in stream) > 0
+        gone = weakref.ref(stream)
+        del stream
+        assert gone() is None
+    finally:
+        gc.enable()
 
 
 def test_import__is_light() -> None:
