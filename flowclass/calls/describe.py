@@ -54,7 +54,7 @@ def call_records(calls: EndedCalls, scene: Scene, end_ns: int | None, setup_ns: 
     counts = streams.counts(count)
     is_dropped = (calls.begin_ns <= scene.dropped_ns) & (scene.dropped_ns <= calls.end_ns)
     is_snapped = calls.of.any(calls.legs["is_snapped"])
-    cuts = scene.cuts((calls.begin_ns, calls.end_ns), end_ns, CUT_NS)
+    cuts = _cuts(calls, scene, end_ns)
     columns: Columns = {
         "schema": [SCHEMA_VERSION] * count,
         "capture": [scene.name] * count,
@@ -69,6 +69,16 @@ def call_records(calls: EndedCalls, scene: Scene, end_ns: int | None, setup_ns: 
     }
     codecs = [NOTHING_SAID if dialog is None else dialog.codecs for dialog in calls.dialogs]
     return Calls(columns, shown(streams, codecs), counts.tolist())
+
+
+def _cuts(calls: EndedCalls, scene: Scene, end_ns: int | None) -> Cuts:
+    """Return which calls the capture has cut off: by its first and last packet, a SIP dialog's begin by its INVITE."""
+    near, cut_end = scene.cuts((calls.begin_ns, calls.end_ns), end_ns, CUT_NS)
+    cut_start = [
+        is_near if dialog is None else dialog.begins_before(is_near=is_near)
+        for dialog, is_near in zip(calls.dialogs, near.tolist(), strict=True)
+    ]
+    return np.array(cut_start, bool), cut_end
 
 
 def _parties(calls: EndedCalls, scene: Scene) -> Columns:
@@ -132,7 +142,7 @@ def _ring_s(dialog: Dialog) -> float | None:
     """Return how long it rang until it was answered."""
     if not dialog.ringing_ns or not dialog.answered_ns:
         return None
-    return round((dialog.answered_ns - dialog.ringing_ns) / NS_PER_S, DIGITS)
+    return round(max(0, dialog.answered_ns - dialog.ringing_ns) / NS_PER_S, DIGITS)
 
 
 def _course(calls: EndedCalls, cuts: Cuts) -> Columns:

@@ -9,7 +9,7 @@ from typing import Any
 
 from flowclass.calls.ties import SOCKET, Tie, tie
 from flowclass.flow.sdp import CODECS, FIRST_DYNAMIC
-from flowclass.flow.sipevents import Method
+from flowclass.flow.sipevents import Method, ToTag
 
 NS_PER_S = 1_000_000_000
 #: Dialogs remembered at once; beyond it new ones are shed, and counted.
@@ -32,6 +32,7 @@ class Dialog:
     Attributes
     ----------
     caller : words of the address of the sender of the first INVITE seen
+    to_tag : of that INVITE, a ToTag: whether it began the dialog, or changed one that went on
     sockets : where SDP said that media would be received, by the address it names and by its sender's, as ties
     code : final refusal, 0 for none
     ended_ns : BYE, CANCEL or the refusal
@@ -45,6 +46,7 @@ class Dialog:
     caller: tuple[int, int]
     first_ns: int
     last_ns: int
+    to_tag: int = ToTag.UNSEEN
     ringing_ns: int = 0
     answered_ns: int = 0
     ended_ns: int = 0
@@ -55,6 +57,10 @@ class Dialog:
     flow_ids: set[int] = field(default_factory=set)
     sockets: set[Tie] = field(default_factory=set)
     codecs: dict[int, str] = field(default_factory=dict)
+
+    def begins_before(self, *, is_near: bool) -> bool:
+        """Whether the capture began inside the call; ``is_near`` says whether it began shortly before what is seen."""
+        return is_near if self.to_tag == ToTag.UNSEEN else self.to_tag == ToTag.THERE
 
 
 def _earlier(one_ns: int, other_ns: int) -> int:
@@ -87,11 +93,12 @@ class Dialogs:
             "ports",
             "code",
             "method",
+            "to_tag",
             "is_rest",
             "codecs",
         )
         columns = [events[name].tolist() for name in names]
-        for number, flow, ts_ns, src_hi, src_lo, media_lo, ports, code, method, is_rest, codecs in zip(
+        for number, flow, ts_ns, src_hi, src_lo, media_lo, ports, code, method, to_tag, is_rest, codecs in zip(
             *columns, strict=True
         ):
             dialog = self._by_number.get(number)
@@ -101,10 +108,13 @@ class Dialogs:
                 if len(self._by_number) >= MAX_DIALOGS:
                     self.shed += 1
                     continue
-                dialog = self._by_number[number] = Dialog(number, (src_hi, src_lo), ts_ns, ts_ns)
+                dialog = self._by_number[number] = Dialog(number, (src_hi, src_lo), ts_ns, ts_ns, to_tag)
+                if to_tag == ToTag.THERE:
+                    # Whoever changes a call has been talking: it was answered before the capture began.
+                    dialog.answered_ns = ts_ns
             if method == Method.INVITE and not code and ts_ns < dialog.first_ns:
                 # Another worker saw the call on its way to the proxy.
-                dialog.first_ns, dialog.caller = ts_ns, (src_hi, src_lo)
+                dialog.first_ns, dialog.caller, dialog.to_tag = ts_ns, (src_hi, src_lo), to_tag
             dialog.last_ns = max(dialog.last_ns, ts_ns)
             dialog.flow_ids.add(flow)
             for place in [place for place, codec in enumerate(codecs) if codec] if any(codecs) else ():

@@ -62,8 +62,8 @@ def attempt_record(units: Sequence[Signalling], scene: Scene, end_ns: int | None
 def dialog_record(dialog: Dialog, scene: Scene, end_ns: int | None) -> Call:
     """Return the record of a SIP call of which no media was seen."""
     when = dialog.first_ns, max(dialog.last_ns, dialog.ended_ns)
-    cut_start, cut_end = scene.cuts(when, end_ns, CUT_ATTEMPT_NS)
-    cut_end = cut_end and not dialog.ended_ns
+    is_near, cut_end = scene.cuts(when, end_ns, CUT_ATTEMPT_NS)
+    cut_start, cut_end = dialog.begins_before(is_near=is_near), cut_end and not dialog.ended_ns
     ended = EndedBy.BYE if dialog.ended_ns else EndedBy.CAPTURE if cut_end else EndedBy.SILENCE
     verdict = outcome_of_dialog(dialog, both_ways=scene.both_ways, cut_end=cut_end)
     until = dialog.answered_ns or dialog.ended_ns or dialog.last_ns
@@ -80,7 +80,7 @@ def dialog_record(dialog: Dialog, scene: Scene, end_ns: int | None) -> Call:
         candidates=[APP_NAMES[App.SIP]],
         client=str(address(*dialog.caller)),
         network=scene.network_name(0),
-        ring_s=round((until - dialog.ringing_ns) / NS_PER_S, 6) if dialog.ringing_ns else None,
+        ring_s=round(max(0, until - dialog.ringing_ns) / NS_PER_S, 6) if dialog.ringing_ns else None,
         access_hint=NO_ACCESS,
         access_hint_peer=NO_ACCESS,
         flows=[f"{flow:016x}" for flow in flows][:MAX_FLOWS],

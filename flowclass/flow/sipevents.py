@@ -34,7 +34,9 @@ NO_DIALOG = np.uint64(0)
 INVITE, BYE, CANCEL, RESPONSE = word_of("INVI"), word_of("BYE "), word_of("CANC"), word_of("SIP/")
 #: The header names' first letters, in lower case.
 CALL, CSEQ = word_of("call"), word_of("cseq")
-LETTER_I = 0x69
+LETTER_I, LETTER_O, LETTER_T = 0x69, 0x6F, 0x74
+TAG = word_of("tag=")
+SEMICOLON, RIGHT_ANGLE = 0x3B, 0x3E
 
 
 class Method(IntEnum):
@@ -44,6 +46,14 @@ class Method(IntEnum):
     INVITE = 1
     BYE = 2
     CANCEL = 3
+
+
+class ToTag(IntEnum):
+    """Whether a request's To has a tag: one that has goes to a dialog that is there (RFC 3261 §12.2.1.1)."""
+
+    UNSEEN = 0
+    NONE = 1
+    THERE = 2
 
 
 SIP_EVENT_FIELDS = (
@@ -56,6 +66,7 @@ SIP_EVENT_FIELDS = (
     Field("ports", "u2", "ports of audio and video in its SDP, 0 for none", shape=(2,)),
     Field("code", "u2", "status of a response, 0 for a request"),
     Field("method", "u1", "a Method"),
+    Field("to_tag", "u1", "a ToTag"),
     Field("is_rest", "u1", "1 where the message's first part, in the segment before, was told of"),
     Field("codecs", "u1", "by dynamic payload type from 96 on: place in CODECS plus 1", shape=(DYNAMIC_TYPES,)),
 )
@@ -73,8 +84,23 @@ def method_of(word: int) -> int:
 
 
 @kernel
+def has_tag(data: Any, at: int, hi: int) -> bool:
+    """Whether the value of a To header has a tag; one in front of a ``>`` is the address' own (RFC 3261 §20.10)."""
+    found = False
+    while at < hi:
+        letter = u8(data, at)
+        at += 1
+        if letter == RIGHT_ANGLE:
+            found = False
+        elif letter == SEMICOLON:
+            at = skip_spaces(data, at, hi)
+            found = found or (at + 4 <= hi and be32(data, at) | 0x20202020 == TAG)
+    return found
+
+
+@kernel
 def read_header(data: Any, lo: int, hi: int, out: Any) -> None:
-    """Read one header line [lo, hi) that may name the dialog or the request that is answered."""
+    """Read one header line [lo, hi) that may name the dialog, say if it is there, or name the request answered."""
     if hi - lo < 6:
         return
     first = u8(data, lo) | LOWER
@@ -85,11 +111,15 @@ def read_header(data: Any, lo: int, hi: int, out: Any) -> None:
     value = skip_spaces(data, colon + 1, hi)
     if value >= hi:
         return
-    is_short = first == LETTER_I and skip_spaces(data, lo + 1, hi) == colon
-    if is_short or (word == CALL and colon - lo <= 9):
+    is_short = skip_spaces(data, lo + 1, hi) == colon
+    if (is_short and first == LETTER_I) or (word == CALL and colon - lo <= 9):
         # Two hashes of 32 bits from different starts: an id that nobody hits by chance.
         high, low = text_hash(data, value, hi), text_hash(data, value + 1, hi)
         out["dialog"] = np.uint64(high) << np.uint64(32) | np.uint64(low)
+    elif first == LETTER_T and (
+        is_short or (u8(data, lo + 1) | LOWER == LETTER_O and skip_spaces(data, lo + 2, hi) == colon)
+    ):
+        out["to_tag"] = int64(ToTag.THERE.value) if has_tag(data, value, hi) else int64(ToTag.NONE.value)
     elif word == CSEQ and out["code"] != 0:
         _, after = number(data, value, hi)
         while after < hi and 0x30 <= u8(data, after) <= 0x39:
@@ -110,6 +140,7 @@ def read_sip(data: Any, lo: int, hi: int, out: Any) -> None:
     out["ports"][1] = 0
     out["code"] = 0
     out["method"] = 0
+    out["to_tag"] = 0
     for place in range(DYNAMIC_TYPES):
         out["codecs"][place] = 0
     if hi - lo < 12:

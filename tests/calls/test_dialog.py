@@ -11,7 +11,7 @@ from flowclass.calls.assembler import Assembler
 from flowclass.calls.record import Call
 from flowclass.flow.record import FLOW, MEDIA
 from flowclass.flow.sdp import CODECS, FIRST_DYNAMIC
-from flowclass.flow.sipevents import SIP_EVENT, Method
+from flowclass.flow.sipevents import SIP_EVENT, Method, ToTag
 from flowclass.model.verdict import VERDICT
 from flowclass.record.packet import IPV4_MAPPED
 from flowclass.record.verdict import App, Kind
@@ -76,6 +76,27 @@ def test_dialog_without_media_is_a_call(said: list[Said], outcome: str, ended_by
     (call,) = calls(events(said))
     assert (call.app, call.client, call.outcome, call.ended_by) == ("sip", "10.0.0.1", outcome, ended_by)
     assert (call.talk_s, call.media_flows) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("to_tag", "cut_start", "setup_s"),
+    [(ToTag.UNSEEN, True, None), (ToTag.NONE, False, 0.5), (ToTag.THERE, True, None)],
+)
+def test_invite_tells_whether_the_capture_began_inside_the_call(
+    to_tag: ToTag, cut_start: bool, setup_s: float | None
+) -> None:
+    said = events([INVITE, (0.1, Method.INVITE, 180), (0.4, Method.INVITE, 200)], at_s=0)
+    said["to_tag"][0] = to_tag
+    (call,) = calls(said, flow(0.5, 60, app=App.RTP, dst=PEER, sport=20000, dport=30000))
+    assert (call.cut_start, call.setup_s) == (cut_start, setup_s)
+
+
+@pytest.mark.parametrize("code", [200, 488, 491])
+def test_change_of_a_call_that_went_on_is_no_attempt(code: int) -> None:
+    said = events([(0, Method.INVITE, 0), (0.2, Method.INVITE, code), (60, Method.BYE, 0)])
+    said["to_tag"][0] = ToTag.THERE
+    (call,) = calls(said)
+    assert (call.outcome, call.ended_by, call.cut_start, call.ring_s) == ("answered", "bye", True, None)
 
 
 def test_messages_that_are_no_invite_are_no_call() -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from flowclass.dissect.stun import fnv1a
 from flowclass.flow.flowmeter import FlowMeter
 from flowclass.flow.sdp import CODECS, FIRST_DYNAMIC
-from flowclass.flow.sipevents import SIP_EVENT, Method, read_sip
+from flowclass.flow.sipevents import SIP_EVENT, Method, ToTag, read_sip
 from flowclass.record.packet import IPV4_MAPPED
 from tests import frames
 from tests.flow.test_meter import SMALL, START
@@ -62,6 +62,24 @@ def test_invite_gives_dialog_and_media_sockets(name: str) -> None:
 def test_message_says_what_it_is_or_answers(first: str, cseq: str, method: Method, code: int) -> None:
     event = read(f"{first}\r\n{CALL_ID}\r\nCSeq: {cseq}\r\n\r\n")
     assert (event["method"], event["code"], event["ports"].tolist()) == (method, code, [0, 0])
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        ("To: Bob <sip:bob@example.org>", ToTag.NONE),
+        ("To: Bob <sip:bob@example.org>;tag=8321234356", ToTag.THERE),
+        ("t: sip:bob@example.org; Tag=83", ToTag.THERE),
+        ("TO :<sip:bob@example.org;tag=of-the-address>", ToTag.NONE),
+        ('To: "a;tag=b" <sip:bob@example.org>;user=phone', ToTag.NONE),
+        ("To: <sip:bob@example.org>;tag", ToTag.NONE),
+        ("Timestamp: 54;tag=1", ToTag.UNSEEN),
+        ("From: <sip:bob@example.org>;tag=1", ToTag.UNSEEN),
+    ],
+)
+def test_to_tag_tells_whether_a_request_begins_its_dialog(header: str, expected: ToTag) -> None:
+    event = read(f"INVITE sip:bob@example.org SIP/2.0\r\n{CALL_ID}\r\n{header}\r\nCSeq: 1 INVITE\r\n\r\n")
+    assert event["to_tag"] == expected
 
 
 def codecs_of(*lines: str) -> dict[int, str]:
