@@ -20,6 +20,8 @@ NS_PER_S = 1_000_000_000
 SEQUENCES, MAX_DROPOUT = 1 << 16, 3000
 #: Quality is stated of streams of at least two seconds, in which 20 packets are the frames of 100 ms.
 LONG_NS, LONG_PACKETS = 2 * NS_PER_S, 20
+#: A longer frame is none: packets of speech hold 160 ms, steps of silence 420 ms (FACTS §1.3).
+LONGEST_FRAME_MS = 1000.0
 #: Fraction lost of a report block is counted in these (RFC 3550 §6.4.1).
 FRACTIONS = 256
 #: Ways of a stream, by number.
@@ -40,7 +42,7 @@ class Streams:
     bursts : places at which packets are missing
     surplus : packets beyond those that the sequence numbers span: copies that came after a later packet
     jitter_s, jitter_max_s : mean and largest interarrival jitter (RFC 3550 §6.4.1), NaN without a clock
-    frame_ms : smallest RTP time between consecutive packets: a frame, or a packet of several
+    frame_ms : smallest RTP time between consecutive packets: a frame, or a packet of several; 0 when it is not known
     far_loss, far_jitter_s : what its receiver reports in RTCP, where that is in the clear: share lost on the whole way,
         from its first to its latest report, and the latest jitter; NaN without a report
     trips, trip_min_ns, trip_sum_ns : round trips between the probe and its receiver that RTCP has shown
@@ -155,6 +157,7 @@ class _Parts:
         np.maximum.at(jitter_max, self._owner[is_timed], rows["jitter_max_ns"][is_timed])
         last = np.zeros(len(self.begins), np.int64)
         np.maximum.at(last, self._owner, rows["last_ns"])
+        frame_ms = 1000.0 * largest["step_least"] / np.maximum(1, clock)
         return {
             "payload_type": largest["payload_type"],
             "kind": kinds_of(clock, packets, largest["rtp_elapsed"]),
@@ -167,7 +170,7 @@ class _Parts:
             "surplus": np.maximum(0, packets - spanned),
             "jitter_s": jitter_sum / timed / NS_PER_S,
             "jitter_max_s": np.where(counted > 0, jitter_max, np.nan) / NS_PER_S,
-            "frame_ms": np.where(clock > 0, 1000.0 * largest["step_least"] / np.maximum(1, clock), 0.0),
+            "frame_ms": np.where((clock > 0) & (frame_ms <= LONGEST_FRAME_MS), frame_ms, 0.0),
             "first_ns": rows["first_ns"][self.begins],
             "last_ns": last,
         }

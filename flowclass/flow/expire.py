@@ -35,6 +35,12 @@ MAX_MEDIA = MAX_STREAMS + MAX_REPORTS
 
 
 @kernel
+def last_of(media: Any) -> int:
+    """Return when a STREAM or STEADY was last heard: not before it began, where the capture's clock was set back."""
+    return max(int64(media["last_ns"]), int64(media["first_ns"]))
+
+
+@kernel
 def sum_streams(streams: Any, body: Any, out: Any) -> None:
     """Sum up the flow's confirmed media streams by direction; without any, its steady packets are its media."""
     for direction in range(2):
@@ -43,7 +49,7 @@ def sum_streams(streams: Any, body: Any, out: Any) -> None:
         out["stream_packets"][direction] = 0
         out["stream_expected"][direction] = 0
         out["media_first_ns"][direction] = steady["first_ns"] if with_pace else 0
-        out["media_last_ns"][direction] = steady["last_ns"] if with_pace else 0
+        out["media_last_ns"][direction] = last_of(steady) if with_pace else 0
     at = int64(body["stream_head"])
     while at >= 0:
         stream = streams[at]
@@ -51,7 +57,7 @@ def sum_streams(streams: Any, body: Any, out: Any) -> None:
         if stream["state"] != CONFIRMED:
             continue
         direction = int64(stream["direction"])
-        first, last = int64(stream["first_ns"]), int64(stream["last_ns"])
+        first, last = int64(stream["first_ns"]), last_of(stream)
         out["stream_packets"][direction] += stream["packets"]
         out["stream_expected"][direction] += np.uint32(int64(stream["max_seq"]) - int64(stream["base_seq"]) + 1)
         if out["media_first_ns"][direction] == 0 or first < out["media_first_ns"][direction]:
@@ -91,7 +97,7 @@ def hand_out_media(state: Any, body: Any, flow_row: int) -> None:
         out["markers"] = stream["markers"]
         out["bytes"] = stream["bytes"]
         out["first_ns"] = stream["first_ns"]
-        out["last_ns"] = stream["last_ns"]
+        out["last_ns"] = last_of(stream)
         out["rtp_elapsed"] = stream["rtp_elapsed"]
         out["step_least"] = stream["step_least"]
         out["jitter_packets"] = stream["jitter_packets"]

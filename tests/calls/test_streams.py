@@ -68,6 +68,11 @@ def test_jitter_is_the_mean_and_frame_the_smallest_step() -> None:
     assert streams.frame_ms == pytest.approx([20.0])
 
 
+def test_longer_than_a_second_is_no_frame() -> None:
+    streams = merged([row(ssrc=1, step_least=8_000), row(ssrc=2, step_least=1 << 31)], [0, 0])
+    assert streams.frame_ms.tolist() == [500.0, 0.0]
+
+
 def test_reports__of_another_flow_are_those_of_the_source() -> None:
     other = report(reports=3, far_expected=200, far_lost=5, far_jitter=32, trips=2, trip_min_ns=10, trip_sum_ns=40)
     streams = merged([other, row()], [0, 0])
