@@ -10,6 +10,11 @@ if TYPE_CHECKING:
 __all__ = ["Analysis", "Stream", "analyze"]
 
 
+def __dir__() -> list[str]:
+    """Return what there is, the library's names included."""
+    return sorted({*globals(), *__all__})
+
+
 def __getattr__(name: str) -> Any:
     """Load the library when it is first used: the command line prints its help without numba."""
     if name not in __all__:

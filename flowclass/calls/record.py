@@ -65,7 +65,7 @@ StreamRecord = dict[str, Any]
 class Call:
     """One call; what each attribute means stands beside it.
 
-    Not frozen, and without a dictionary: of 54 attributes that makes each five times as fast to make.
+    Not frozen, and without a dictionary: of so many attributes that makes each five times as fast to make.
     """
 
     schema: int = field(metadata=_about("version of this record's schema", {"const": SCHEMA_VERSION}))

@@ -169,7 +169,6 @@ def _look(
 ) -> None:
     """Add what the flows of calls have carried since the last look to ``second``."""
     hot, body = meter.live_rows()
-    streams = meter._state.streams
     for row in np.flatnonzero((hot["in_use"] != 0) & np.isin(body["origin_ns"], begins)).tolist():
         flow = flows.get((_key(hot[row]), int(body["origin_ns"][row])))
         if flow is None:
@@ -177,7 +176,7 @@ def _look(
         known, before = seen.get(row, (flow, Second()))
         if known is not flow:
             before = Second()
-        now = _totals(body[row], streams)
+        now = _totals(body[row], meter.streams)
         if now.packets != before.packets:
             into = flow.seconds.setdefault(second, Second())
             for way in range(2):

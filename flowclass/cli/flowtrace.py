@@ -86,9 +86,10 @@ def evidence_frames(path: str, found: list[Found]) -> dict[tuple[int, int, int],
                 at = stop
                 if frame in begins:
                     watched[_row_of(meter, begins.pop(frame))] = frame
+                hot, body = meter.live_rows()
                 for row in list(watched):
-                    _note(meter, row, watched[row], frame, frames)
-                    if meter._state.body[row]["stage"] != OPEN or not meter._state.hot[row]["in_use"]:
+                    _note(body[row]["apps"], watched[row], frame, frames)
+                    if body[row]["stage"] != OPEN or not hot[row]["in_use"]:
                         del watched[row]
             if not begins and not watched:
                 break
@@ -99,16 +100,15 @@ def evidence_frames(path: str, found: list[Found]) -> dict[tuple[int, int, int],
 
 def _row_of(meter: FlowMeter, flow: Any) -> int:
     """Return the row of the flow table that holds FLOW[1], whose first packet has just been metered."""
-    hot = meter._state.hot
+    hot, _ = meter.live_rows()
     matching = hot["in_use"] == 1
     for name in KEY:
         matching &= hot[name] == flow[name][0]
     return int(np.argmax(matching))
 
 
-def _note(meter: FlowMeter, row: int, begin: int, frame: int, frames: dict[tuple[int, int, int], int]) -> None:
-    """Write down ``frame`` for every reason the flow shows that was not there before."""
-    apps = meter._state.body[row]["apps"]
+def _note(apps: Any, begin: int, frame: int, frames: dict[tuple[int, int, int], int]) -> None:
+    """Write down ``frame`` for every reason the flow, by its APPS_STATE, shows that was not there before."""
     for word, module in enumerate(MODULES):
         rest = int(apps[module]["reasons"])
         while rest:

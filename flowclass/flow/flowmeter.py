@@ -70,6 +70,11 @@ class FlowMeter:
         used = int(self._state.meter["high_row"][0])
         return self._state.hot[:used], self._state.body[:used]
 
+    @property
+    def streams(self) -> np.ndarray:
+        """All STREAM rows, which the meter goes on writing; those of a flow are chained from its ``stream_head`` on."""
+        return self._state.streams  # type: ignore[no-any-return]
+
     def set_timeouts(self, idle_s: float, active_s: float, linger_s: float) -> None:
         """Use these time-outs from now on; see MeterSettings."""
         write_timeouts(self._state.meter, idle_s, active_s, linger_s)
