@@ -62,7 +62,8 @@ SIP_EVENT_FIELDS = (
     Field("ts_ns", "i8", "when it was seen", "ns"),
     Field("src_hi", "u8", "its sender, high word"),
     Field("src_lo", "u8", "low word"),
-    Field("media_lo", "u8", "low word of the IPv4 address in its SDP's first connection line, 0 for none"),
+    Field("media_hi", "u8", "address at which its SDP awaits audio, high word"),
+    Field("media_lo", "u8", "low word; both are 0 where there is none"),
     Field("ports", "u2", "ports of audio and video in its SDP, 0 for none", shape=(2,)),
     Field("code", "u2", "status of a response, 0 for a request"),
     Field("method", "u1", "a Method"),
@@ -135,6 +136,7 @@ def read_sip(data: Any, lo: int, hi: int, out: Any) -> None:
     """Fill a SIP_EVENT row, but for its flow and time, from the message [lo, hi)."""
     hi = min(hi, lo + MAX_BYTES)
     out["dialog"] = NO_DIALOG
+    out["media_hi"] = NO_DIALOG
     out["media_lo"] = NO_DIALOG
     out["ports"][0] = 0
     out["ports"][1] = 0
@@ -189,7 +191,9 @@ def note_message(data: Any, lo: int, hi: int, pkt: Any, flow_number: Any, state:
         return False
     out = state.events[int64(meter["ready_events"])]
     read_sip(data, lo, hi, out)
-    if out["dialog"] == NO_DIALOG or (out["method"] == 0):
+    has_sdp = out["ports"][0] != 0 or out["ports"][1] != 0
+    # UPDATE, PRACK and ACK may say where media goes (RFC 3311, RFC 3262, RFC 3261 §13.2.1).
+    if out["dialog"] == NO_DIALOG or (out["method"] == 0 and not has_sdp):
         return False
     out["flow_id"] = flow_number
     out["ts_ns"] = pkt["ts_ns"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import itertools
 import re
 
@@ -45,6 +46,50 @@ def test_invite_gives_dialog_and_media_sockets(name: str) -> None:
     assert int(event["dialog"]) == dialog_of("a84b4c76e66710@pc33.example.org")
     assert (event["method"], event["code"], event["ports"].tolist()) == (Method.INVITE, 0, [49170, 51372])
     assert int(event["media_lo"]) == IPV4_MAPPED | 0xC0000207
+
+
+def described(*lines: str) -> np.void:
+    """Return the SIP_EVENT of an INVITE with these lines in its session description."""
+    return read(f"INVITE sip:b@h SIP/2.0\r\n{CALL_ID}\r\n\r\nv=0\r\n" + "".join(f"{line}\r\n" for line in lines))
+
+
+@pytest.mark.parametrize(
+    ("lines", "address"),
+    [
+        (("c=IN IP4 192.0.2.1", "m=audio 4000 RTP/AVP 0", "c=IN IP4 192.0.2.2"), "192.0.2.2"),
+        (
+            ("c=IN IP4 192.0.2.1", "m=audio 4000 RTP/AVP 0", "m=video 4002 RTP/AVP 96", "c=IN IP4 192.0.2.2"),
+            "192.0.2.1",
+        ),
+        (("c=IN IP6 2001:db8::9", "m=audio 4000 RTP/AVP 0"), "2001:db8::9"),
+        (("c=IN IP4 host.example.org", "m=audio 4000 RTP/AVP 0"), None),
+        (("c=IN IP6 host.example.org", "m=audio 4000 RTP/AVP 0"), None),
+    ],
+)
+def test_connection_line_of_the_audio_says_where_it_is_awaited(lines: tuple[str, ...], address: str | None) -> None:
+    event = described(*lines)
+    words = int(event["media_hi"]) << 64 | int(event["media_lo"])
+    expected = 0 if address is None else int(ipaddress.ip_address(address))
+    assert words == (expected | IPV4_MAPPED if address and "." in address else expected)
+
+
+@given(st.integers(0, (1 << 128) - 1), st.sets(st.integers(0, 7)), st.sampled_from(["compressed", "exploded"]))
+def test_ipv6_address_is_read_as_python_writes_it(number: int, zeros: set[int], form: str) -> None:
+    for place in zeros:
+        number &= ~(0xFFFF << 16 * place)
+    event = described(f"c=IN IP6 {getattr(ipaddress.IPv6Address(number), form)}")
+    assert int(event["media_hi"]) << 64 | int(event["media_lo"]) == number
+
+
+@pytest.mark.parametrize("text", ["1:2:3", "1:2:3:4:5:6:7:8:9", "1::2::3", "12345::", ":", "g::1"])
+def test_what_is_no_ipv6_address_is_none(text: str) -> None:
+    event = described(f"c=IN IP6 {text}     ")
+    assert (event["media_hi"], event["media_lo"]) == (0, 0)
+
+
+def test_medium_that_was_refused_is_awaited_nowhere() -> None:
+    event = described("c=IN IP4 192.0.2.1", "m=audio 4000 RTP/SAVP 0", "m=audio 0 RTP/AVP 0", "m=video 0 RTP/AVP 96")
+    assert event["ports"].tolist() == [4000, 0]
 
 
 @pytest.mark.parametrize(
