@@ -25,14 +25,16 @@ MAX_DROPOUT = 3000
 MAX_MISORDER = 100
 #: Packets in a row that are numbered apart before they are the source's own: no error correction comes in such bursts.
 STRAYS = 8
-#: Candidates a direction may hold; the oldest makes room.
-MAX_CANDIDATES = 2
+#: Candidates a direction may hold; the oldest makes room. As many people may begin to be heard at once in a conference.
+MAX_CANDIDATES = 8
 #: Candidates that came to nothing after which a flow without streams is no longer searched (FACTS §0: more than
 #: about 8 keys per 100 packets are not RTP).
 MAX_REJECTS = 12
 #: Streams a flow may hold: a walk of the chain is bounded.
 MAX_STREAMS = 32
 SEQ_MASK = 0xFFFF
+#: Payload type of comfort noise, sent in the pauses of any codec of 8 kHz (RFC 3389 §4).
+COMFORT_NOISE = 13
 RTP_TIME_MASK = 0xFFFFFFFF
 U1_MAX = 255
 
@@ -97,6 +99,16 @@ def is_numbered_apart(stream: Any, delta: int) -> bool:
 
 
 @kernel
+def note_type(stream: Any, payload_type: int) -> None:
+    """Follow a source to another payload type; comfort noise is none of its codecs'."""
+    if payload_type == COMFORT_NOISE:
+        return
+    stream["payload_type"] = payload_type
+    if stream["payload_types"] < U1_MAX:
+        stream["payload_types"] += 1
+
+
+@kernel
 def begin_anew(stream: Any, delta: int, rtp: int, ts_ns: int) -> None:
     """Follow a sender that began anew, ``delta`` ahead: what lies between was never sent, so it is not lost."""
     if stream["restarts"] < U1_MAX:
@@ -109,6 +121,20 @@ def begin_anew(stream: Any, delta: int, rtp: int, ts_ns: int) -> None:
 
 
 @kernel
+def note_late(data: Any, lo: int, ts_ns: int, stream: Any) -> None:
+    """Take a packet that came after a later one into the jitter, which goes by arrival (RFC 3550 §6.4.1).
+
+    The step to the packet after it is none of the codec's.
+    """
+    rtp = be32(data, lo + 4)
+    stream["rtp_elapsed"] += note_arrival(stream, ts_ns, signed32(rtp - int64(stream["last_rtp"])))
+    stream["last_rtp"] = rtp
+    stream["last_ns"] = ts_ns
+    if stream["state"] == CONFIRMED:
+        stream["in_order"] = 0
+
+
+@kernel
 def update_stream(data: Any, lo: int, size: int, ts_ns: int, stream: Any) -> bool:
     """Add the RTP packet at ``lo`` to its stream; return whether this packet confirmed it."""
     sequence = be16(data, lo + 2)
@@ -117,12 +143,11 @@ def update_stream(data: Any, lo: int, size: int, ts_ns: int, stream: Any) -> boo
     if delta == 0:
         stream["duplicates"] += 1
         return False
-    if second & 0x7F != stream["payload_type"]:
+    payload_type = second & 0x7F
+    if payload_type != stream["payload_type"]:
         if is_numbered_apart(stream, delta):
             return False
-        stream["payload_type"] = second & 0x7F
-        if stream["payload_types"] < U1_MAX:
-            stream["payload_types"] += 1
+        note_type(stream, payload_type)
     stream["bytes"] += size
     stream["packets"] += 1
     stream["markers"] += second >> 7
@@ -131,7 +156,7 @@ def update_stream(data: Any, lo: int, size: int, ts_ns: int, stream: Any) -> boo
         step = signed32(rtp - int64(stream["last_rtp"]))
         if delta > 1:
             stream["gaps"] += 1
-        elif step > 0:
+        elif step > 0 and (stream["in_order"] > 0 or stream["state"] == CANDIDATE):
             if step == stream["step"]:
                 stream["step_repeats"] += 1
             stream["step"] = step
@@ -148,6 +173,7 @@ def update_stream(data: Any, lo: int, size: int, ts_ns: int, stream: Any) -> boo
             stream["in_order"] = 0
     elif delta > SEQ_MASK - MAX_MISORDER:
         stream["reordered"] += 1
+        note_late(data, lo, ts_ns, stream)
     else:
         begin_anew(stream, delta, be32(data, lo + 4), ts_ns)
     packets = int64(stream["packets"])

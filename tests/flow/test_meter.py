@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from flowclass.flow.flowmeter import FlowMeter
 from flowclass.flow.state import MeterSettings
+from flowclass.flow.streams import MAX_CANDIDATES
 from flowclass.record.status import EndReason
 from tests import frames
 from tests.frames import Frame
@@ -159,6 +160,20 @@ def test_meter__media_does_not_end_before_it_began_when_the_clock_is_set_back() 
     assert (media["first_ns"].tolist(), media["last_ns"].tolist()) == ([START], [START])
     assert (flows["media_first_ns"][0, 0], flows["media_last_ns"][0, 0]) == (START, START)
     assert media["packets"].tolist() == [len(times)]
+
+
+def test_meter__sources_that_begin_at_once_are_all_found() -> None:
+    sources = range(1, MAX_CANDIDATES + 1)
+    packets = [
+        frames.udp(START + number * 20_000_000 + ssrc, "10.0.0.1", 4000, "10.0.0.2", 4001,
+                   frames.rtp(number, 960 * number, ssrc << 20, b"x" * 60))
+        for number in range(5) for ssrc in sources
+    ]  # fmt: skip
+    meter = FlowMeter(SMALL)
+    list(meter.add(*frames.block_of(packets), 1))
+    ((media, flows),) = [(batch.media.copy(), batch.flows.copy()) for batch in meter.drain()]
+    assert sorted(media["ssrc"].tolist()) == [ssrc << 20 for ssrc in sources]
+    assert flows["stream_packets"].sum() == len(packets)
 
 
 def test_meter__full_table_evicts_single_packet_flows_first() -> None:

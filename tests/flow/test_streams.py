@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -52,6 +53,37 @@ def test_stream__loss_is_what_was_left_out(first: int, steps: list[int]) -> None
 def test_stream__late_packet_is_reordered_not_lost() -> None:
     stream = feed([10, 11, 13, 12, 14])
     assert (lost(stream), int(stream["reordered"]), int(stream["duplicates"])) == (0, 1, 0)
+
+
+def test_stream__jitter_goes_by_arrival() -> None:
+    # RFC 3550 §6.4.1, by hand: every fourth packet comes 50 ms late, behind two others.
+    stream = np.zeros(1, STREAM)
+    sent = [(seq * STEP_NS, seq) for seq in range(400)]
+    arrived = sorted((at + (50_000_000 if seq % 4 == 3 else 0), seq) for at, seq in sent)
+    jitter, total, before = 0.0, 0.0, None
+    for at, seq in arrived:
+        data = as_bytes(frames.rtp(seq, seq * 160, 0x1234, b"x" * 20, payload_type=0))
+        if before is None:
+            start_stream(data, 0, data.size, data.size, at, 0, stream[0])
+        else:
+            update_stream(data, 0, data.size, at, stream[0])
+            jitter += (abs((at - before[0]) - (seq - before[1]) * STEP_NS) - jitter) / 16
+            total += jitter
+        before = at, seq
+    assert int(stream["reordered"][0]) > 90
+    assert float(stream["jitter_sum_ns"][0]) == pytest.approx(total, rel=1e-4)
+    assert int(stream["step_least"][0]) == 160
+
+
+def test_stream__comfort_noise_is_no_other_codec() -> None:
+    stream = np.zeros(1, STREAM)
+    for seq in range(40):
+        data = as_bytes(frames.rtp(seq, seq * 160, 0x1234, b"x" * 20, payload_type=13 if seq > 30 else 0))
+        if seq == 0:
+            start_stream(data, 0, data.size, data.size, 0, 0, stream[0])
+        else:
+            update_stream(data, 0, data.size, seq * STEP_NS, stream[0])
+    assert (stream["payload_type"][0], stream["payload_types"][0], stream["packets"][0]) == (0, 0, 40)
 
 
 def test_stream__same_number_again_is_a_duplicate() -> None:
