@@ -33,6 +33,8 @@ from flowclass.calls.waiting import SETUP_NS, Waiting
 NS_PER_S = 1_000_000_000
 #: Calls held at once; beyond it the one that ended first is given out early.
 MAX_CALLS = 131_072
+#: A call of which SIP has said no end may be on hold for this long without media; longer, and its BYE was missed.
+HOLD_NS = 300 * NS_PER_S
 #: Records made at once when the capture ends.
 RECORDS_AT_ONCE = 1024
 
@@ -175,7 +177,10 @@ class Assembler:
             if all(one.last_ns + SETUP_NS + untold < now_ns for one in cluster)
         ]
         silent = list(self._dialogs.over(now_ns, self._hold_ns + self._active_ns))
-        live = None if table is None else self._live(table, over, clusters, silent)
+        dialogs = [*silent, *(dialog for call in over for dialog in self._dialogs_of(call))]
+        live = None if table is None else self._live(table, over, clusters, dialogs)
+        if live is not None:
+            over = [call for call in over if not self._may_resume(call, live)]
         ended = [(call, self._end(call)) for call in self._open.complete(over, live)]
         excess = len(self._open) - MAX_CALLS
         if excess > 0:
@@ -207,7 +212,23 @@ class Assembler:
             yield Calls.of(some)
 
     def _is_over(self, call: OpenCall, now_ns: int, wait: int) -> bool:
-        return now_ns > call.media[1] + wait + (self._active_ns if call.goes_on and wait != JOIN_GAP_NS else 0)
+        untold = self._active_ns if call.goes_on and wait != JOIN_GAP_NS else 0
+        if now_ns <= call.media[1] + wait + untold:
+            return False
+        for dialog in self._dialogs_of(call):
+            is_on_hold = dialog.answered_ns and not dialog.ended_ns
+            if now_ns <= max(call.media[1] + (HOLD_NS if is_on_hold else 0), dialog.last_ns) + wait + untold:
+                return False
+        return True
+
+    def _dialogs_of(self, call: OpenCall) -> list[Dialog]:
+        """Return the SIP dialogs that tell of a call."""
+        return [dialog for dialog in map(self._dialogs.get, call.dialogs) if dialog is not None]
+
+    def _may_resume(self, call: OpenCall, live: LiveFlows) -> bool:
+        """Whether something live is media of a dialog of a call: it may have begun after a hold."""
+        dialogs = self._dialogs_of(call)
+        return any(live.may_join((), dialog.sockets, dialog.last_ns, by_host=False) for dialog in dialogs)
 
     def _live(
         self, table: tuple[Any, Any], over: list[OpenCall], clusters: list[list[Signalling]], dialogs: list[Dialog]
@@ -230,7 +251,7 @@ class Assembler:
         self._open.remove(call)
         self.ended += 1
         self._waiting.note_given(call)
-        found = [dialog for dialog in map(self._dialogs.get, call.dialogs) if dialog is not None]
+        found = self._dialogs_of(call)
         for dialog in found:
             self._dialogs.remove(dialog)
         return min(found, key=lambda one: one.first_ns) if found else None

@@ -17,7 +17,7 @@ from flowclass.calls.dialog import Dialog
 from flowclass.calls.endedcall import EndedCalls
 from flowclass.calls.ends import texts
 from flowclass.calls.figures import pauses, round_trips, shown
-from flowclass.calls.outcome import END_SLACK_NS, end_of, outcomes_of_media
+from flowclass.calls.outcome import END_SLACK_NS, end_of, outcome_with_dialog, outcomes_of_media
 from flowclass.calls.parties import named
 from flowclass.calls.quality import qualities
 from flowclass.calls.record import MAX_FLOWS, SCHEMA_VERSION, EndedBy
@@ -139,10 +139,9 @@ def _seconds(times_ns: Any) -> list[float]:
 
 
 def _ring_s(dialog: Dialog) -> float | None:
-    """Return how long it rang until it was answered."""
-    if not dialog.ringing_ns or not dialog.answered_ns:
-        return None
-    return round(max(0, dialog.answered_ns - dialog.ringing_ns) / NS_PER_S, DIGITS)
+    """Return how long it rang until it was answered, or given up."""
+    until = dialog.answered_ns or dialog.ended_ns
+    return round(max(0, until - dialog.ringing_ns) / NS_PER_S, DIGITS) if dialog.ringing_ns and until else None
 
 
 def _course(calls: EndedCalls, cuts: Cuts) -> Columns:
@@ -152,6 +151,10 @@ def _course(calls: EndedCalls, cuts: Cuts) -> Columns:
         for dialog, mark, cut_end in zip(calls.dialogs, _marks(calls).tolist(), cuts[1].tolist(), strict=True)
     ]
     verdicts = outcomes_of_media(calls, np.array([ended == EndedBy.SILENCE for ended in ends], bool))
+    verdicts = [
+        verdict if dialog is None else outcome_with_dialog(verdict, dialog)
+        for verdict, dialog in zip(verdicts, calls.dialogs, strict=True)
+    ]
     seen = evidence_of(calls.every_of.bits(calls.every["reasons"]))
     return {
         "outcome": [verdict.outcome.value for verdict in verdicts],

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from flowclass.calls.leg import NEVER
 from flowclass.calls.ties import SOCKET, Tie, tie
 from flowclass.flow.sdp import CODECS, FIRST_DYNAMIC
 from flowclass.flow.sipevents import Method, ToTag
@@ -35,7 +36,7 @@ class Dialog:
     to_tag : of that INVITE, a ToTag: whether it began the dialog, or changed one that went on
     sockets : where SDP said that media would be received, by the address it names and by its sender's, as ties
     code : final refusal, 0 for none
-    ended_ns : BYE, CANCEL or the refusal
+    given_up_ns, bye_ns : CANCEL or the refusal, and BYE
     requests : INVITEs seen, repeats included
     has_replies : whether anything answered
     is_used : whether media of it was seen
@@ -49,7 +50,8 @@ class Dialog:
     to_tag: int = ToTag.UNSEEN
     ringing_ns: int = 0
     answered_ns: int = 0
-    ended_ns: int = 0
+    given_up_ns: int = 0
+    bye_ns: int = 0
     code: int = 0
     requests: int = 0
     has_replies: bool = False
@@ -57,6 +59,26 @@ class Dialog:
     flow_ids: set[int] = field(default_factory=set)
     sockets: set[Tie] = field(default_factory=set)
     codecs: dict[int, str] = field(default_factory=dict)
+
+    @property
+    def ended_ns(self) -> int:
+        """When it ended: once one branch of it has answered, nothing but BYE ends a call (RFC 3261 §13.2.2.4, §15)."""
+        return self.bye_ns or (0 if self.answered_ns else self.given_up_ns)
+
+    @property
+    def talk_ns(self) -> int:
+        """Since when its media is a conversation: what comes before the answer is the network's (RFC 3960).
+
+        NEVER[0] where nobody answered, 0 where that cannot be told.
+        """
+        if self.to_tag != ToTag.NONE:
+            return 0
+        return NEVER[0] if self.is_refused else self.answered_ns
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether it was given up, or refused, before anybody answered."""
+        return bool(self.given_up_ns and not self.answered_ns and not self.bye_ns)
 
     def begins_before(self, *, is_near: bool) -> bool:
         """Whether the capture began inside the call; ``is_near`` says whether it began shortly before what is seen."""
@@ -89,6 +111,7 @@ class Dialogs:
             "ts_ns",
             "src_hi",
             "src_lo",
+            "media_hi",
             "media_lo",
             "ports",
             "code",
@@ -98,9 +121,21 @@ class Dialogs:
             "codecs",
         )
         columns = [events[name].tolist() for name in names]
-        for number, flow, ts_ns, src_hi, src_lo, media_lo, ports, code, method, to_tag, is_rest, codecs in zip(
-            *columns, strict=True
-        ):
+        for (
+            number,
+            flow,
+            ts_ns,
+            src_hi,
+            src_lo,
+            media_hi,
+            media_lo,
+            ports,
+            code,
+            method,
+            to_tag,
+            is_rest,
+            codecs,
+        ) in zip(*columns, strict=True):
             dialog = self._by_number.get(number)
             if dialog is None:
                 if method != Method.INVITE or code:
@@ -123,7 +158,7 @@ class Dialogs:
                 self._note(dialog, method, code, ts_ns)
             for port in ports:
                 if port and len(dialog.sockets) < MAX_SOCKETS:
-                    told = (0, media_lo) if media_lo else (src_hi, src_lo)
+                    told = (media_hi, media_lo) if media_hi or media_lo else (src_hi, src_lo)
                     both = {tie(SOCKET, port, *told), tie(SOCKET, port, src_hi, src_lo)}
                     for socket in both - dialog.sockets:
                         dialog.sockets.add(socket)
@@ -136,15 +171,20 @@ class Dialogs:
             dialog.has_replies = True
         if method == Method.INVITE and not code:
             dialog.requests += 1
+            if 0 < dialog.given_up_ns < ts_ns and not dialog.answered_ns:
+                # Tried again: elsewhere, or as the refusal has asked for (RFC 3261 §8.1.3.4, RFC 4028 §7.3).
+                dialog.code = dialog.given_up_ns = dialog.ringing_ns = 0
         elif method == Method.INVITE and not 0 < dialog.answered_ns <= ts_ns:
             if RINGING[0] <= code <= RINGING[1]:
                 dialog.ringing_ns = _earlier(dialog.ringing_ns, ts_ns)
             elif FIRST_FINAL <= code < FIRST_REFUSAL:
                 dialog.answered_ns = ts_ns
             elif code >= FIRST_REFUSAL and code not in CHALLENGES:
-                dialog.code, dialog.ended_ns = code, _earlier(dialog.ended_ns, ts_ns)
-        elif method in (Method.BYE, Method.CANCEL) and not code:
-            dialog.ended_ns = _earlier(dialog.ended_ns, ts_ns)
+                dialog.code, dialog.given_up_ns = code, _earlier(dialog.given_up_ns, ts_ns)
+        elif method == Method.CANCEL and not code:
+            dialog.given_up_ns = _earlier(dialog.given_up_ns, ts_ns)
+        elif method == Method.BYE and not code:
+            dialog.bye_ns = _earlier(dialog.bye_ns, ts_ns)
 
     def at(self, sockets: Sequence[Tie], when: tuple[int, int]) -> Dialog | None:
         """Return, and mark as used, the dialog whose media went between sockets, one of which it named."""

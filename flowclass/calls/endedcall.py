@@ -45,7 +45,8 @@ class EndedCalls:
     client_hi, client_lo : uint64[calls], whose calls they are
     first_ns, last_ns : int64[calls, 2], first and last media up and down, NEVER for a way without
     begin_ns, end_ns : int64[calls], the same of both ways
-    talk_ns : int64[2, calls], when there was media both ways; the first after the second for never
+    talk_ns : int64[2, calls], when there was media both ways, of an answered call where SIP tells; the first after the
+        second for never
     units, unit_of : signalling that went with calls, the first to begin first, and whose it is
     is_tied : bool[units], what of that shares a tie with its call
     """
@@ -94,7 +95,8 @@ class EndedCalls:
         counts = self._media_legs()[:, None]
         self.first_ns = self.of.least(np.where(counts, self.sides["media_first_ns"], NEVER[0]))
         self.last_ns = self.of.most(np.where(counts, self.sides["media_last_ns"], NEVER[1]))
-        self.talk_ns = self.first_ns.max(axis=1), self.last_ns.min(axis=1)
+        answered = np.array([0 if one is None else one.talk_ns for one in self.dialogs], np.int64)
+        self.talk_ns = np.maximum(self.first_ns.max(axis=1), answered), self.last_ns.min(axis=1)
         first, last = self.first_ns.min(axis=1), self.last_ns.max(axis=1)
         has_media = first <= last
         whole = np.array([call.media for call in calls], np.int64)

@@ -8,13 +8,15 @@ from operator import attrgetter
 from flowclass.calls.leg import NS_PER_S, Span
 from flowclass.calls.live import LiveFlows
 from flowclass.calls.opencall import JOIN_GAP_NS, OpenCall, overlap
-from flowclass.calls.ties import PIECES, Host, Tie
+from flowclass.calls.ties import DIALOG, PIECES, Host, Tie
 
 #: Two speaking at one address for this long at once are two calls, not a call that changes its path.
 TWO_CALLS_NS = 10 * NS_PER_S
 #: Calls of one address that are near each other in time and wait for each other; more are many people behind it, and
 #: what is complete of them is given out.
 MAX_NEIGHBOURS = 32
+#: What joins flows however long nothing came between them.
+WHOLE = frozenset({PIECES, DIALOG})
 #: Flows of one call: what joins more is a replay, or an id or source that is nobody's, and would hold memory for ever.
 MAX_LEGS = 512
 
@@ -49,7 +51,7 @@ class CallIndex:
                 continue
             for call in calls:
                 is_near = overlap(call.media, when) >= -JOIN_GAP_NS and len(call.legs) < MAX_LEGS
-                if tie[0] == PIECES or is_near:
+                if tie[0] in WHOLE or is_near:
                     found[call] = None
         return list(found)
 

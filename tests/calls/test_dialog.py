@@ -99,6 +99,79 @@ def test_change_of_a_call_that_went_on_is_no_attempt(code: int) -> None:
     assert (call.outcome, call.ended_by, call.cut_start, call.ring_s) == ("answered", "bye", True, None)
 
 
+def begun(said: Sequence[Said], **more: int) -> np.ndarray:
+    """Return the events of a dialog whose first INVITE has no tag in its To."""
+    rows = events(said, **more)
+    rows["to_tag"] = np.where((rows["method"] == Method.INVITE) & (rows["code"] == 0), ToTag.NONE, ToTag.UNSEEN)
+    return rows
+
+
+@pytest.mark.parametrize(
+    ("end", "outcome", "ring_s"),
+    [
+        ([(70, Method.INVITE, 486)], "unanswered", 69),
+        ([(20, Method.INVITE, 486)], "declined-or-missed", 19),
+        ([(20, Method.CANCEL, 0), (20.1, Method.INVITE, 487)], "declined-or-missed", 19),
+        ([(20, Method.INVITE, 404)], "failed-setup", 19),
+    ],
+)
+@pytest.mark.parametrize("sent", [(100, 100), (0, 100)], ids=["both ways", "tone"])
+def test_media_before_an_answer_that_never_came_is_no_conversation(
+    sent: tuple[int, int], end: list[Said], outcome: str, ring_s: float
+) -> None:
+    tone = flow(101, 119, app=App.RTP, dst=PEER, sport=20000, dport=30000, sent=sent)
+    (call,) = calls(begun([INVITE, RINGING, *end]), tone)
+    assert (call.outcome, call.ring_s, call.talk_s, call.talk_start) == (outcome, ring_s, 0, None)
+
+
+def test_conversation_begins_with_the_answer() -> None:
+    (call,) = calls(begun([INVITE, RINGING, (20, Method.INVITE, 200), (65.5, Method.BYE, 0)]), media())
+    assert (call.outcome, call.talk_start, call.talk_s, call.setup_s, call.ring_s) == ("answered", 120, 45, 20, 19)
+
+
+def test_refusal_that_is_tried_again_is_not_the_end() -> None:
+    said = [INVITE, (0.1, Method.INVITE, 302), (0.2, Method.INVITE, 0), (1, Method.INVITE, 180), (60, Method.CANCEL, 0)]
+    (call,) = calls(begun(said))
+    assert (call.outcome, call.ring_s) == ("unanswered", 59)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        pytest.param([INVITE, RINGING, (2, Method.INVITE, 486), OK], id="one branch is busy"),
+        pytest.param(
+            [INVITE, RINGING, (4.9, Method.CANCEL, 0), OK, (5.1, Method.INVITE, 487)], id="a branch is cancelled"
+        ),
+        pytest.param([INVITE, OK, (20, Method.CANCEL, 0), (20.1, Method.INVITE, 487)], id="a change is cancelled"),
+    ],
+)
+def test_once_answered_only_bye_ends_a_call(said: list[Said]) -> None:
+    (call,) = calls(begun(said), media(), end_s=165)
+    assert (call.outcome, call.ended_by, call.cut_end) == ("answered", "capture", True)
+    (call,) = calls(begun([*said, (65.5, Method.BYE, 0)]), media(), end_s=165)
+    assert (call.outcome, call.ended_by, call.cut_end) == ("answered", "bye", False)
+
+
+def test_answered_call_with_little_media_is_answered() -> None:
+    brief = flow(105, 105.8, app=App.RTP, dst=PEER, sport=20000, dport=30000, sent=(40, 40), expected=(40, 40))
+    (call,) = calls(begun([INVITE, OK, (6, Method.BYE, 0)]), brief)
+    assert (call.outcome, call.reasons[-2:]) == ("answered", ["outcome.sip-answered", "outcome.little-media"])
+
+
+def test_call_on_hold_is_one_call() -> None:
+    said = begun([INVITE, OK, (65, Method.INVITE, 0), (65.1, Method.INVITE, 200), (250, Method.INVITE, 0)])
+    assembler = assembler_of([])
+    nothing = np.zeros(0, FLOW), np.zeros(0, VERDICT), np.zeros(0, MEDIA)
+    assembler.add(*nothing, said)
+    assembler.add(*media())
+    assert not assembler.sweep(400 * S)
+    assembler.add(*nothing, begun([(290, Method.BYE, 0)]))
+    assert not assembler.sweep(420 * S)
+    assembler.add(*flow(350, 390, app=App.RTP, dst=PEER, sport=20000, dport=30000))
+    (call,) = assembler.sweep(1000 * S)
+    assert (call.start, call.end, call.ended_by, call.media_flows) == (100, 390, "bye", 2)
+
+
 def test_messages_that_are_no_invite_are_no_call() -> None:
     assert calls(events([(0, Method.OTHER, 0), (1, Method.OTHER, 200), (2, Method.BYE, 0)])) == []
 
@@ -128,7 +201,9 @@ def test_dialog_waits_for_media_while_people_talk() -> None:
     assembler.add(np.zeros(0, FLOW), np.zeros(0, VERDICT), np.zeros(0, MEDIA), events([INVITE, RINGING, OK]))
     assert not assembler.sweep(400 * S)
     assembler.add(*media())
-    assert [call.app for call in assembler.sweep(500 * S)] == ["sip"]
+    # No BYE was seen: it may be on hold.
+    assert not assembler.sweep(500 * S)
+    assert [call.app for call in assembler.sweep(700 * S)] == ["sip"]
 
 
 def test_dialog_is_told_when_it_is_over() -> None:
