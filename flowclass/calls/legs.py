@@ -160,8 +160,10 @@ class _Batch:
         """Return what each flow shares with others of its call and with no others, sockets first."""
         every = np.arange(len(rows))
         is_udp = self._flows["proto"] == UDP
-        # RTCP is on the odd port beside.
-        ports = np.where(_HAS_PORT_PAIRS[self._apps][:, None], rows["ports"] & 0xFFFE, rows["ports"])
+        # RTCP without RTP is on the odd port beside it.
+        has_rtp = np.bincount(self._flow[self._media["packets"] > 0], minlength=len(rows)) > 0
+        is_beside = _HAS_PORT_PAIRS[self._apps] & ~has_rtp
+        ports = np.where(is_beside[:, None], rows["ports"] & 0xFFFE, rows["ports"])
         near = every[is_udp]
         # Either may be the one whose other flows these are.
         far = every[is_udp & self._is_either & (rows["relayed"] != 1)]

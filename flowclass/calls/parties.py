@@ -44,7 +44,7 @@ def _leave_far_end(legs: Any, mine: slice, ssrc: Any, leg_of: Any, is_upward: An
             place > mine.start
             and turned
             and all(turned)
-            and leg["relayed"] == 1
+            and leg["relayed"] != 0
             and not _is_peer(legs[mine.start], leg)
         ):
             is_near[place] = False

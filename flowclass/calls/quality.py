@@ -13,6 +13,8 @@ from flowclass.calls.streams import DOWN, UP, Streams
 
 #: Share of packets seen twice from which on a mirror port has delivered the traffic twice: counts cannot be trusted.
 MIRRORED = 0.02
+#: Static payload type of G.722 (RFC 3551 §6).
+G722, G722_HZ = 9, 16_000
 MS_PER_S = 1000.0
 DEFAULTS = QualitySettings()
 MOS_DIGITS = 2
@@ -52,7 +54,7 @@ def qualities(
     notes = _notes(streams, is_rated.any(axis=1), dropped, snapped)
     low, high = (_mos(assumed, streams, main, is_rated) for assumed in (settings.gloomy, settings.hopeful))
     worst = main[np.arange(len(main)), low.argmin(axis=1)]
-    clocks = _of(streams.clock_hz, worst, 0).tolist()
+    clocks = _of(_sampled_hz(streams), worst, 0).tolist()
     words = {clock: settings.in_words(clock) for clock in set(clocks)}
     measured = (("loss", streams.loss), ("jitter", streams.jitter_s), ("far_loss", streams.far_loss))
     return {
@@ -74,6 +76,11 @@ def qualities(
 def _of(column: Any, places: Any, otherwise: Any) -> Any:
     """Return a column's values at some places, and another where the place is -1."""
     return np.where(places >= 0, np.append(column, otherwise)[places], otherwise)
+
+
+def _sampled_hz(streams: Streams) -> Any:
+    """Return how often a second the sound of streams was sampled: G.722's clock says 8 kHz of 16 (RFC 3551 §4.5.2)."""
+    return np.where(streams.payload_type == G722, G722_HZ, streams.clock_hz)
 
 
 def _notes(streams: Streams, is_rated: Any, dropped: Any, snapped: Any) -> Any:
@@ -103,7 +110,7 @@ def _mos(assumed: Assumptions, streams: Streams, main: Any, is_rated: Any) -> An
     jitter_ms = MS_PER_S * np.nan_to_num(streams.jitter_s[some])
     mos[is_rated] = estimate(
         assumed,
-        streams.clock_hz[some],
+        _sampled_hz(streams)[some],
         streams.loss[some],
         streams.burst_ratio[some],
         jitter_ms,

@@ -79,6 +79,13 @@ def test_both_ends_of_a_relayed_call_are_counted_once() -> None:
     assert (call.media_flows, call.packets_up, call.packets_down) == (2, 100, 100)
 
 
+def test_both_legs_of_a_call_through_a_media_proxy_are_counted_once() -> None:
+    near = flow(100, 200, app=App.RTP, dst=RELAY, sport=20000, dport=30000, sent=(90, 100), ssrc=0x5EED_0000)
+    far = flow(100, 200, app=App.RTP, src=RELAY, dst=OTHER, sport=30002, dport=20002, sent=(90, 100), ssrc=0x5EED_0000)
+    (call,) = assemble(near, far)
+    assert (call.media_flows, call.packets_up, call.packets_down, call.loss_up, call.group) == (2, 90, 100, 0.1, "")
+
+
 @pytest.mark.parametrize("order", list(permutations(range(4))))
 def test_the_order_in_which_flows_end_changes_nothing(order: tuple[int, ...]) -> None:
     flows = [

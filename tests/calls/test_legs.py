@@ -100,8 +100,14 @@ def test_path_that_is_only_checked_is_no_media(packets: int, is_media: bool) -> 
 
 
 def test_ties__of_rtp_and_its_rtcp_are_one_socket() -> None:
-    both = batch(*(flow(100, 110, app=App.SIP, dst=RELAY, sport=port) for port in (40_000, 40_001)))
+    rtp = flow(100, 110, app=App.SIP, dst=RELAY, sport=40_000)
+    both = batch(rtp, flow(100, 110, app=App.SIP, dst=RELAY, sport=40_001, expected=(0, 0)))
     assert {leg.ties[0] for leg in both} == {tie(SOCKET, 40_000, 0, IPV4_MAPPED | CLIENT)}
+
+
+def test_ties__of_rtp_on_neighbouring_ports_are_two_sockets() -> None:
+    both = batch(*(flow(100, 110, app=App.SIP, dst=RELAY, sport=port) for port in (40_000, 40_001)))
+    assert len({leg.ties[0] for leg in both}) == 2
 
 
 @pytest.mark.parametrize(
