@@ -6,7 +6,8 @@ and once a second at a time, with a look at the meter's rows of their flows afte
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
@@ -30,6 +31,8 @@ NS_PER_S = 1_000_000_000
 SETTINGS = MeterSettings(seed=1)
 #: In the second pass a flow is never cut into pieces.
 WHOLE = replace(SETTINGS, active_timeout_s=86_400.0 * 365)
+#: Messages that end a call come within this time of its last media packet.
+AFTERWARDS_S = 2
 KEY = ("src_hi", "src_lo", "dst_hi", "dst_lo", "sport", "dport", "proto")
 
 
@@ -111,6 +114,7 @@ def calls_of(path: str, name: FlowName | None, bundle: ModelBundle) -> tuple[lis
             flows = [_flow(*rows[number], call) for number in numbers if number in rows]
             traces.append(CallTrace(call, sorted(flows, key=lambda flow: (flow.first_ns, flow.flow_id))))
     _follow(path, traces, rows)
+    _part(traces, Counter(number for call in calls for number in call.flows))
     return traces, source.problems, source.partial
 
 
@@ -140,7 +144,12 @@ def _flow(flow: Any, verdict: Any, call: Call) -> CallFlow:
 
 def _follow(path: str, traces: Sequence[CallTrace], rows: dict[int, tuple[Any, Any]]) -> None:
     """Read the capture again and fill the seconds of the calls' flows."""
-    flows = {(_key(rows[flow.flow_id][0]), flow.first_ns): flow for trace in traces for flow in trace.flows}
+    flows: dict[Any, CallFlow] = {}
+    again = []
+    for flow in [flow for trace in traces for flow in trace.flows]:
+        first = flows.setdefault((_key(rows[flow.flow_id][0]), flow.first_ns), flow)
+        if first is not flow:
+            again.append((flow, first))
     begins = np.array(sorted({flow.first_ns for flow in flows.values()}), np.int64)
     meter = FlowMeter(WHOLE)
     seen: dict[int, tuple[CallFlow, Second]] = {}  # row of the table → its flow, and its totals so far
@@ -153,6 +162,19 @@ def _follow(path: str, traces: Sequence[CallTrace], rows: dict[int, tuple[Any, A
                 _look(meter, second, flows, begins, seen)
     finally:
         source.close()
+    for flow, first in again:
+        flow.seconds, flow.last_ns = first.seconds, first.last_ns
+
+
+def _part(traces: Sequence[CallTrace], calls_of: Mapping[str, int]) -> None:
+    """Leave to each call what its flows carried in its time, where they carried several calls one after another."""
+    for trace in traces:
+        first, last = int(trace.call.start), int(trace.call.end) + AFTERWARDS_S
+        for flow in trace.flows:
+            if calls_of[f"{flow.flow_id:016x}"] > 1:
+                flow.seconds = {at: second for at, second in flow.seconds.items() if first <= at <= last}
+                flow.first_ns = max(flow.first_ns, round(trace.call.start * NS_PER_S))
+                flow.last_ns = min(flow.last_ns, (last + 1) * NS_PER_S)
 
 
 def _by_second(block: PacketBlock) -> Iterator[tuple[int, slice]]:

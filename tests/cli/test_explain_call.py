@@ -89,6 +89,29 @@ def test_call_id_names_one_call_of_several_on_a_flow(tmp_path: Path, capsys: pyt
         ]
 
 
+def test_calls_one_after_another_on_a_flow_have_their_own_seconds(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ends = ("10.0.0.1", 4000), ("203.0.113.9", 5000)
+    frames = [
+        (
+            call * 30_000_000 + number * 20_000 + way,
+            udp(*ends[way], *ends[1 - way], rtp(111, number, ssrc=8 * call + way)),
+        )
+        for call in (1, 2)
+        for number in range(200)
+        for way in range(2)
+    ]
+    path = tmp_path / "two.pcap"
+    path.write_bytes(pcap(frames))
+    assert main(["explain", str(path), "--call"]) == 0
+    out = capsys.readouterr().out
+    assert out.count("  400 packets") == 2
+    assert {line.split()[0] for line in out.splitlines() if line.strip()[:1].isdigit() and " s " not in line} == set(
+        "0123"
+    )
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
