@@ -117,7 +117,10 @@ def _times(calls: EndedCalls, cuts: Cuts, setup_ns: int) -> Columns:
     starts = calls.starts_ns(setup_ns)
     first, last = calls.talk_ns
     has_talk = first <= last
-    setup_s = known(rounded(np.where(has_talk & ~cuts[0], first - starts, np.nan) / NS_PER_S))
+    # Of a later call on the sockets of another the set-up may lie in what has gone on since that one.
+    is_later = calls.every_of.most(calls.every["after_ns"]) > 0
+    is_seen = ~cuts[0] & ~(is_later & (starts >= calls.begin_ns))
+    setup_s = known(rounded(np.where(has_talk & is_seen, first - starts, np.nan) / NS_PER_S))
     talk_s = rounded(np.where(has_talk, last - np.where(has_talk, first, 0), 0) / NS_PER_S)
     return {
         "start": _seconds(starts),

@@ -99,7 +99,7 @@ class Call:
     setup_s: float | None = field(
         metadata=_about(
             "from start to the first moment at which media had come both ways: ringing, negotiation; null when it was "
-            "not answered, or the capture began inside the call",
+            "not answered, the capture began inside the call, or a call before it on the same sockets hides its begin",
             _MAYBE_SECONDS,
             "s",
         )

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from flowclass.record.status import EndReason
-from flowclass.record.verdict import App
-from tests.calls.flows import OTHER, PEER, Rows, S, assemble, flow, media_rows
+from flowclass.record.verdict import App, Kind
+from tests.calls.flows import OTHER, PEER, RELAY_2, Rows, S, assemble, flow, media_rows
 from tests.calls.test_dialog import INVITE, OK, RINGING, Method, calls, events
 
 FIRST, SECOND = 0x5EED_0000, 0x5EED_1000
@@ -36,6 +36,14 @@ def test_new_sources_after_a_silence_are_the_next_call() -> None:
     assert first.bytes_up + second.bytes_up == 10_000
     assert first.flows == second.flows
     assert first.call_id != second.call_id
+
+
+def test_set_up_of_a_later_call_on_a_flow_is_not_known() -> None:
+    whole = redialled(20)
+    ringing = flow(98, 220, kind=Kind.CALL_SIGNALLING, dst=RELAY_2)
+    first, second = assemble(whole, ringing)
+    assert (first.setup_s, first.ring_s) == (2, 2)
+    assert (second.setup_s, second.ring_s) == (None, None)
 
 
 def test_new_sources_without_a_silence_are_the_same_call() -> None:
