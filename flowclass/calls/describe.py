@@ -155,8 +155,8 @@ def _course(calls: EndedCalls, cuts: Cuts) -> Columns:
     ]
     verdicts = outcomes_of_media(calls, np.array([ended == EndedBy.SILENCE for ended in ends], bool))
     verdicts = [
-        verdict if dialog is None else outcome_with_dialog(verdict, dialog)
-        for verdict, dialog in zip(verdicts, calls.dialogs, strict=True)
+        verdict if dialog is None else outcome_with_dialog(verdict, dialog, is_refused=is_refused)
+        for verdict, dialog, is_refused in zip(verdicts, calls.dialogs, calls.is_refused.tolist(), strict=True)
     ]
     seen = evidence_of(calls.every_of.bits(calls.every["reasons"]))
     return {

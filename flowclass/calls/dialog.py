@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from flowclass.calls.leg import NEVER
 from flowclass.calls.ties import SOCKET, Tie, tie
 from flowclass.flow.sdp import CODECS, FIRST_DYNAMIC
 from flowclass.flow.sipevents import Method, ToTag
@@ -69,16 +68,14 @@ class Dialog:
     def talk_ns(self) -> int:
         """Since when its media is a conversation: what comes before the answer is the network's (RFC 3960).
 
-        NEVER[0] where nobody answered, 0 where that cannot be told.
+        0 where that cannot be told.
         """
-        if self.to_tag != ToTag.NONE:
-            return 0
-        return NEVER[0] if self.is_refused else self.answered_ns
+        return self.answered_ns if self.to_tag == ToTag.NONE else 0
 
     @property
-    def is_refused(self) -> bool:
-        """Whether it was given up, or refused, before anybody answered."""
-        return bool(self.given_up_ns and not self.answered_ns and not self.bye_ns)
+    def refused_ns(self) -> int:
+        """When it was given up, or refused, before anybody answered; 0 where it was not."""
+        return 0 if self.answered_ns or self.bye_ns else self.given_up_ns
 
     def begins_before(self, *, is_near: bool) -> bool:
         """Whether the capture began inside the call; ``is_near`` says whether it began shortly before what is seen."""
@@ -144,9 +141,6 @@ class Dialogs:
                     self.shed += 1
                     continue
                 dialog = self._by_number[number] = Dialog(number, (src_hi, src_lo), ts_ns, ts_ns, to_tag)
-                if to_tag == ToTag.THERE:
-                    # Whoever changes a call has been talking: it was answered before the capture began.
-                    dialog.answered_ns = ts_ns
             if method == Method.INVITE and not code and ts_ns < dialog.first_ns:
                 # Another worker saw the call on its way to the proxy.
                 dialog.first_ns, dialog.caller, dialog.to_tag = ts_ns, (src_hi, src_lo), to_tag
@@ -155,7 +149,7 @@ class Dialogs:
             for place in [place for place, codec in enumerate(codecs) if codec] if any(codecs) else ():
                 dialog.codecs.setdefault(FIRST_DYNAMIC + place, CODECS[codecs[place] - 1])
             if not is_rest:
-                self._note(dialog, method, code, ts_ns)
+                self._note(dialog, method, code, to_tag, ts_ns)
             for port in ports:
                 if port and len(dialog.sockets) < MAX_SOCKETS:
                     told = (media_hi, media_lo) if media_hi or media_lo else (src_hi, src_lo)
@@ -165,12 +159,15 @@ class Dialogs:
                         self._by_socket.setdefault(socket, []).append(dialog)
 
     @staticmethod
-    def _note(dialog: Dialog, method: int, code: int, ts_ns: int) -> None:
+    def _note(dialog: Dialog, method: int, code: int, to_tag: int, ts_ns: int) -> None:
         """Follow what one message changes: the earliest of its sort counts."""
         if code:
             dialog.has_replies = True
         if method == Method.INVITE and not code:
             dialog.requests += 1
+            if to_tag == ToTag.THERE and not dialog.answered_ns:
+                # Whoever changes a call has been talking: it was answered, and the probe has not seen when.
+                dialog.answered_ns = dialog.ringing_ns or dialog.first_ns
             if 0 < dialog.given_up_ns < ts_ns and not dialog.answered_ns:
                 # Tried again: elsewhere, or as the refusal has asked for (RFC 3261 §8.1.3.4, RFC 4028 §7.3).
                 dialog.code = dialog.given_up_ns = dialog.ringing_ns = 0

@@ -23,6 +23,8 @@ from flowclass.calls.ties import ADDRESS, FAR_ADDRESS
 from flowclass.flow.record import MEDIA
 from flowclass.record.verdict import App
 
+#: Where media goes on for longer after a refusal, another branch answered, and the probe has not seen it.
+AFTER_REFUSAL_NS = 5_000_000_000
 #: Ports of the client for a shared screen (FACTS §1.2), and where RTP begins behind Zoom's headers of one, through its
 #: server and from peer to peer (FACTS §1.9).
 TEAMS_SCREEN_PORTS = range(50040, 50060)
@@ -47,6 +49,7 @@ class EndedCalls:
     begin_ns, end_ns : int64[calls], the same of both ways
     talk_ns : int64[2, calls], when there was media both ways, of an answered call where SIP tells; the first after the
         second for never
+    is_refused : bool[calls], which SIP says were refused or given up, and their media was over then
     units, unit_of : signalling that went with calls, the first to begin first, and whose it is
     is_tied : bool[units], what of that shares a tie with its call
     """
@@ -96,8 +99,11 @@ class EndedCalls:
         self.first_ns = self.of.least(np.where(counts, self.sides["media_first_ns"], NEVER[0]))
         self.last_ns = self.of.most(np.where(counts, self.sides["media_last_ns"], NEVER[1]))
         answered = np.array([0 if one is None else one.talk_ns for one in self.dialogs], np.int64)
-        self.talk_ns = np.maximum(self.first_ns.max(axis=1), answered), self.last_ns.min(axis=1)
         first, last = self.first_ns.min(axis=1), self.last_ns.max(axis=1)
+        refused = np.array([0 if one is None else one.refused_ns for one in self.dialogs], np.int64)
+        self.is_refused = (refused > 0) & (last <= refused + AFTER_REFUSAL_NS)
+        both = np.maximum(self.first_ns.max(axis=1), answered)
+        self.talk_ns = np.where(self.is_refused, NEVER[0], both), self.last_ns.min(axis=1)
         has_media = first <= last
         whole = np.array([call.media for call in calls], np.int64)
         self.begin_ns = np.where(has_media, first, whole[:, 0])

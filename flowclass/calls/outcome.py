@@ -133,9 +133,9 @@ def outcome_of_dialog(dialog: Dialog, *, both_ways: bool, cut_end: bool) -> Verd
     return Verdict(Outcome.UNKNOWN, ("outcome.cut-off" if cut_end else "outcome.sip-no-final-reply",))
 
 
-def outcome_with_dialog(verdict: Verdict, dialog: Dialog) -> Verdict:
+def outcome_with_dialog(verdict: Verdict, dialog: Dialog, *, is_refused: bool) -> Verdict:
     """Return the outcome of a call with media, ``verdict`` by that alone, of which SIP tells, too."""
-    if dialog.is_refused:
+    if is_refused:
         # Tones and announcements come before the answer (RFC 3960).
         return outcome_of_dialog(dialog, both_ways=True, cut_end=False)
     if verdict is _OF_MEDIA[_LITTLE] and dialog.answered_ns:

@@ -124,6 +124,18 @@ def test_media_before_an_answer_that_never_came_is_no_conversation(
     assert (call.outcome, call.ring_s, call.talk_s, call.talk_start) == (outcome, ring_s, 0, None)
 
 
+def test_media_that_goes_on_after_a_refusal_is_a_conversation() -> None:
+    (call,) = calls(begun([INVITE, RINGING, (7, Method.INVITE, 486)]), media())
+    assert (call.outcome, call.talk_s) == ("answered", 60)
+
+
+def test_refusal_of_a_change_says_that_the_call_was_answered() -> None:
+    said = begun([INVITE, RINGING, (60, Method.INVITE, 0), (60.1, Method.INVITE, 488), (65.5, Method.BYE, 0)])
+    said["to_tag"][2] = ToTag.THERE
+    (call,) = calls(said, media())
+    assert (call.outcome, call.talk_s, call.cut_start) == ("answered", 60, False)
+
+
 def test_conversation_begins_with_the_answer() -> None:
     (call,) = calls(begun([INVITE, RINGING, (20, Method.INVITE, 200), (65.5, Method.BYE, 0)]), media())
     assert (call.outcome, call.talk_start, call.talk_s, call.setup_s, call.ring_s) == ("answered", 120, 45, 20, 19)
