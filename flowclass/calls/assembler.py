@@ -223,6 +223,8 @@ class Assembler:
 
     def _dialogs_of(self, call: OpenCall) -> list[Dialog]:
         """Return the SIP dialogs that tell of a call."""
+        if not len(self._dialogs):
+            return []
         return [dialog for dialog in map(self._dialogs.get, call.dialogs) if dialog is not None]
 
     def _may_resume(self, call: OpenCall, live: LiveFlows) -> bool:

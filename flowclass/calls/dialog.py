@@ -100,6 +100,9 @@ class Dialogs:
         self._by_socket: dict[Tie, list[Dialog]] = {}
         self.shed = 0
 
+    def __len__(self) -> int:
+        return len(self._by_number)
+
     def add(self, events: Any) -> None:
         """Take SIP_EVENT[n]: of one worker in the order in which they were seen, of several in any."""
         names = (
