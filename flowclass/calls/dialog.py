@@ -65,7 +65,7 @@ class Dialog:
         return self.bye_ns or (0 if self.answered_ns else self.given_up_ns)
 
     @property
-    def talk_ns(self) -> int:
+    def conversation_ns(self) -> int:
         """Since when its media is a conversation: what comes before the answer is the network's (RFC 3960).
 
         0 where that cannot be told.

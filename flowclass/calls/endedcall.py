@@ -98,7 +98,7 @@ class EndedCalls:
         counts = self._media_legs()[:, None]
         self.first_ns = self.of.least(np.where(counts, self.sides["media_first_ns"], NEVER[0]))
         self.last_ns = self.of.most(np.where(counts, self.sides["media_last_ns"], NEVER[1]))
-        answered = np.array([0 if one is None else one.talk_ns for one in self.dialogs], np.int64)
+        answered = np.array([0 if one is None else one.conversation_ns for one in self.dialogs], np.int64)
         first, last = self.first_ns.min(axis=1), self.last_ns.max(axis=1)
         refused = np.array([0 if one is None else one.refused_ns for one in self.dialogs], np.int64)
         self.is_refused = (refused > 0) & (last <= refused + AFTER_REFUSAL_NS)

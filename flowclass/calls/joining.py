@@ -15,8 +15,6 @@ TWO_CALLS_NS = 10 * NS_PER_S
 #: Calls of one address that are near each other in time and wait for each other; more are many people behind it, and
 #: what is complete of them is given out.
 MAX_NEIGHBOURS = 32
-#: What joins flows however long nothing came between them.
-WHOLE = frozenset({PIECES, DIALOG})
 #: Flows of one call: what joins more is a replay, or an id or source that is nobody's, and would hold memory for ever.
 MAX_LEGS = 512
 
@@ -50,8 +48,9 @@ class CallIndex:
             if calls is None:
                 continue
             for call in calls:
-                is_near = overlap(call.media, when) >= -JOIN_GAP_NS and len(call.legs) < MAX_LEGS
-                if tie[0] in WHOLE or is_near:
+                # A dialog goes on however long nothing came: a call on hold.
+                is_near = tie[0] == DIALOG or overlap(call.media, when) >= -JOIN_GAP_NS
+                if tie[0] == PIECES or (is_near and len(call.legs) < MAX_LEGS):
                     found[call] = None
         return list(found)
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from flowclass.calls.assembler import Assembler
+from flowclass.calls.joining import MAX_LEGS
 from flowclass.calls.record import Call
 from flowclass.flow.record import FLOW, MEDIA
 from flowclass.flow.sdp import CODECS, FIRST_DYNAMIC
@@ -182,6 +183,11 @@ def test_call_on_hold_is_one_call() -> None:
     assembler.add(*flow(350, 390, app=App.RTP, dst=PEER, sport=20000, dport=30000))
     (call,) = assembler.sweep(1000 * S)
     assert (call.start, call.end, call.ended_by, call.media_flows) == (100, 390, "bye", 2)
+
+
+def test_dialog_takes_no_more_flows_than_a_call_may_have() -> None:
+    flows = [media(dport=30000 + 2 * n, flow_id=n + 1) for n in range(MAX_LEGS + 8)]
+    assert max(call.media_flows for call in calls(events([INVITE, OK]), *flows)) == MAX_LEGS
 
 
 def test_messages_that_are_no_invite_are_no_call() -> None:
